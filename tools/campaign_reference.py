@@ -143,7 +143,7 @@ def _top_level() -> Iterator[str]:
     yield "## The top level\n"
     yield "These keys stand before the first `[table]` of the file; the tables follow in any order.\n"
     tables = set(_TABLES)
-    yield _keys(Campaign, without=tables)
+    yield keys_table(Campaign, without=tables)
     yield "`warmup` must be shorter than `duration`: something has to be left to analyze.\n"
     rows = [
         (f"[`{_TABLES[name]}`](#{name})", "**required**" if field.is_required() else "optional", _description(field))
@@ -156,46 +156,46 @@ def _top_level() -> Iterator[str]:
 def _model() -> Iterator[str]:
     yield "## `[model]`\n"
     yield f"{_doc(ModelTable)} Just one of the keys is given. A campaign of controls alone needs no model.\n"
-    yield _keys(ModelTable)
+    yield keys_table(ModelTable)
 
 
 def _load(catalogue: Catalogue) -> Iterator[str]:
     yield "## `[load]`\n"
     yield f"{_doc(LoadTable)} What to choose when is in [load.md](load.md).\n"
-    yield _keys(LoadTable)
+    yield keys_table(LoadTable)
     yield "### `[[load.request]]`\n"
     yield f"{_doc(RequestTable)} More on them: [load.md](load.md#plain-requests).\n"
-    yield _keys(RequestTable)
+    yield keys_table(RequestTable)
     yield "### `prompt_tokens` and `output_tokens`\n"
     yield "A table with `kind`, and that kind's keys; without `kind` it is `log-normal`.\n"
     for kind, plugin in _built_in(catalogue.lengths):
         yield f'#### `kind = "{kind}"`\n'
         yield f"{_about(plugin)}\n"
         if set(plugin.options_table.model_fields) > {"kind"}:
-            yield _keys(plugin.options_table, without={"kind"})
+            yield keys_table(plugin.options_table, without={"kind"})
     yield "### `[load.prompts]`\n"
     yield f"{_doc(PromptsTable)}\n"
-    yield _keys(PromptsTable)
+    yield keys_table(PromptsTable)
     for key, options in (("shared_prefix", SharedPrefix), ("sessions", Sessions)):
         yield f"#### `{key}`\n"
         yield f"{_doc(options)}\n"
-        yield _keys(options)
+        yield keys_table(options)
     for name, shares in (("options", OptionShares), ("faults", FaultShares)):
         yield f"### `[load.{name}]`\n"
         yield f"{_doc(shares)}\n"
-        yield _keys(shares)
+        yield keys_table(shares)
     yield "### `objectives`\n"
     yield f"{_doc(Objectives)} How they are judged: [objectives.md](objectives.md).\n"
-    yield _keys(Objectives)
+    yield keys_table(Objectives)
     yield "### `[[load.class]]`\n"
     yield f"{_doc(ClassTable)}\n"
-    yield _keys(ClassTable)
+    yield keys_table(ClassTable)
     yield "### `arrivals`\n"
     yield 'A table with `kind`, and that kind\'s keys: `arrivals = { kind = "poisson", rate = 8.0 }`.\n'
     for kind, plugin in _built_in(catalogue.arrivals):
         yield f'#### `kind = "{kind}"`\n'
         yield f"{_about(plugin)}\n"
-        yield _keys(plugin.options_table, without={"kind"})
+        yield keys_table(plugin.options_table, without={"kind"})
 
 
 def _sampling(catalogue: Catalogue) -> Iterator[str]:
@@ -211,7 +211,7 @@ def _sampling(catalogue: Catalogue) -> Iterator[str]:
 def _analysis(catalogue: Catalogue) -> Iterator[str]:
     yield "## `[analysis]`\n"
     yield f"{_doc(AnalysisTable)}\n"
-    yield _keys(AnalysisTable)
+    yield keys_table(AnalysisTable)
     tests = listed(kind for kind, test in catalogue.tests.items() if _is_built_in(test.run.__module__))
     yield f"The tests there are: {tests}.\n"
 
@@ -219,13 +219,13 @@ def _analysis(catalogue: Catalogue) -> Iterator[str]:
 def _watchdogs() -> Iterator[str]:
     yield "## `[watchdogs]`\n"
     yield f"{_doc(WatchdogsTable)} What they do is in [running.md](running.md#watchdogs).\n"
-    yield _keys(WatchdogsTable)
+    yield keys_table(WatchdogsTable)
 
 
 def _validity() -> Iterator[str]:
     yield "## `[validity]`\n"
     yield f"{_doc(ValidityTable)} What each means: [experiments.md](experiments.md#what-a-run-is-worth).\n"
-    yield _keys(ValidityTable)
+    yield keys_table(ValidityTable)
 
 
 _FACTORS = """\
@@ -247,7 +247,7 @@ def _factors() -> Iterator[str]:
     yield _FACTORS
     yield "## `[design]`\n"
     yield f"{_doc(DesignTable)}\n"
-    yield _keys(DesignTable)
+    yield keys_table(DesignTable)
 
 
 _REJUVENATION = """\
@@ -263,27 +263,27 @@ def _rejuvenation(catalogue: Catalogue) -> Iterator[str]:
     policies = [kind for kind, _ in _built_in(catalogue.policies)]
     named = ("`policy`", "text", "**required**", f"which policy decides: {listed(policies)}; each adds its own keys")
     common = set(RejuvenationOptions.model_fields)
-    yield _keys(RejuvenationOptions, without={"policy"}, first=[named])
+    yield keys_table(RejuvenationOptions, without={"policy"}, first=[named])
     for kind, plugin in _built_in(catalogue.policies):
         yield f'### `policy = "{kind}"`\n'
         yield f"{_about(plugin)}\n"
         if set(plugin.options_table.model_fields) - common:
-            yield _keys(plugin.options_table, without=common)
+            yield keys_table(plugin.options_table, without=common)
 
 
 def _deployments(catalogue: Catalogue) -> Iterator[str]:
     yield "## `[[deployment]]`\n"
     yield "One such table for every deployment. Names must differ, and so must ports. All kinds have these keys:\n"
     common = set(DeploymentOptions.model_fields)
-    yield _keys(SubjectOptions)
+    yield keys_table(SubjectOptions)
     yield "All but `attach`, which starts nothing, also have these:\n"
-    yield _keys(DeploymentOptions, without=SubjectOptions.model_fields)
+    yield keys_table(DeploymentOptions, without=SubjectOptions.model_fields)
     for kind, plugin in _built_in(catalogue.deployments):
         yield f'### `kind = "{kind}"`\n'
         commands = " or ".join(f"`aging env create {needs.name}`" for needs in plugin.requirements)
         made = f" Its environment is made by {commands}." if commands else ""
         yield f"{_about(plugin)}{made}\n"
-        yield _keys(plugin.options_table, without=common)
+        yield keys_table(plugin.options_table, without=common)
 
 
 _QUANTITY_NOUNS: dict[Any, str] = {
@@ -294,7 +294,7 @@ _QUANTITY_NOUNS: dict[Any, str] = {
 }
 
 
-def _keys(options: type[BaseModel], without: Iterable[str] = (), first: Iterable[Row] = ()) -> str:
+def keys_table(options: type[BaseModel], without: Iterable[str] = (), first: Iterable[Row] = ()) -> str:
     """A table's keys as Markdown: ``first``, then its fields but for ``without``."""
     left_out = set(without)
     rows = [

@@ -16,6 +16,7 @@ from tools import (
     json_schemas,
     metric_reference,
     row_reference,
+    study_reference,
 )
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -26,12 +27,14 @@ GENERATED: Mapping[str, Callable[[], str]] = {
     "docs/index.md": documentation.index_page,
     "docs/llms.txt": documentation.llms_page,
     "docs/campaign.md": campaign_reference.page,
+    "docs/study.md": study_reference.page,
     "docs/events.md": event_reference.page,
     "docs/indicators.md": metric_reference.page,
     "docs/rows.md": row_reference.page,
     "docs/exit-codes.md": exit_code_reference.page,
     "docs/formats.md": format_reference.page,
     "docs/schemas/campaign.schema.json": json_schemas.campaign_schema,
+    "docs/schemas/study.schema.json": json_schemas.study_schema,
     "docs/schemas/findings.schema.json": json_schemas.findings_schema,
     "docs/schemas/gate.schema.json": json_schemas.gate_schema,
     "docs/schemas/comparison.schema.json": json_schemas.comparison_schema,

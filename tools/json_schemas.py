@@ -1,4 +1,4 @@
-"""JSON Schemas of the campaign file, ``findings.json``, comparisons and the gate's report, for editors and programs.
+"""JSON Schemas, for editors and programs: campaign file, study file, ``findings.json``, comparison, the gate's report.
 
 ``make docs`` writes them to ``docs/schemas/``; a test compares the committed files with what this makes. That of the
 campaign file knows the keys of every built-in kind. It is looser than ``aging validate``, which also knows what no
@@ -21,6 +21,7 @@ from aging.core import levels, quantities, units
 from aging.findings.comparison.types import Comparison
 from aging.findings.types import Findings
 from aging.runner.catalogue import Catalogue
+from aging.study.schema import StudyFile
 
 Json = dict[str, Any]
 
@@ -89,6 +90,11 @@ def campaign_schema() -> str:
     keys["sampling"] |= {"properties": {kind: dict(_DURATION) for kind in catalogue.samplers}, **_CLOSED}
     definitions["AnalysisTable"]["properties"]["test"]["enum"] = sorted(catalogue.tests)
     return _text(_in_toml(whole), "aging campaign file")
+
+
+def study_schema() -> str:
+    """The schema of a study file."""
+    return _text(_in_toml(_schema_of(StudyFile)), "aging study file")
 
 
 def findings_schema() -> str:

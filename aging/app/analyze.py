@@ -17,6 +17,7 @@ from aging.findings.asked import AS_IN_CAMPAIGN, Asked
 from aging.findings.build import analyze
 from aging.findings.findings_file import read_findings, write_findings
 from aging.findings.gate import GateResult
+from aging.findings.indicator_analysis import Mapper, on_all_cores
 from aging.findings.series import Measured
 from aging.findings.settings import Settings, checked_settings, with_settings
 from aging.findings.types import Findings
@@ -25,7 +26,10 @@ from aging.store.results import open_results
 
 
 def derive(
-    root: Path, asked: Asked = AS_IN_CAMPAIGN, judge: Callable[[Measured, Findings], GateResult] | None = None
+    root: Path,
+    asked: Asked = AS_IN_CAMPAIGN,
+    judge: Callable[[Measured, Findings], GateResult] | None = None,
+    mapper: Mapper = on_all_cores,
 ) -> Findings:
     """Rebuild ``findings.json`` of a result directory and, where that part is installed, ``report.html``.
 
@@ -33,7 +37,7 @@ def derive(
     """
     measured = Measured(open_results(root, checked=True))
     before = read_findings(measured.results.layout.findings)
-    findings = analyze(measured.results, discover(aging.stats.trend_tests, TrendTest), measured, asked)
+    findings = analyze(measured.results, discover(aging.stats.trend_tests, TrendTest), measured, asked, mapper)
     gate = (None if before is None else before.gate) if judge is None else judge(measured, findings)
     findings = replace(findings, gate=gate)
     write_findings(findings, measured.results.layout.findings)
@@ -51,14 +55,16 @@ def write_report(measured: Measured, findings: Findings, path: Path) -> None:
     page.write_report(measured, findings, path)
 
 
-def vary(root: Path, asked: Asked, given: Mapping[str, Any]) -> tuple[Settings, Findings]:
+def vary(
+    root: Path, asked: Asked, given: Mapping[str, Any], mapper: Mapper = on_all_cores
+) -> tuple[Settings, Findings]:
     """The findings under the settings that were ``given`` on a command line; nothing is written.
 
     Raises MistakesError.
     """
     results, tests = open_results(root, checked=True), discover(aging.stats.trend_tests, TrendTest)
     settings = checked_settings(given, results, tests, option="--")
-    return settings, analyze(with_settings(results, settings), tests, asked=asked)
+    return settings, analyze(with_settings(results, settings), tests, asked=asked, mapper=mapper)
 
 
 def seal_and_analyze(job: Mapping[str, Any]) -> Mapping[str, Any]:

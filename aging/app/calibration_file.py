@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from aging.campaign.schema import Campaign
 from aging.core.errors import Mistake, PreflightError
-from aging.runner.manifest import host, resolved_load
+from aging.core.machine import machine
+from aging.runner.manifest import resolved_load
 
 if TYPE_CHECKING:  # it imports pandas, and every campaign asks whether its calibration belongs to it
     from aging.findings.saturation import Ceiling
@@ -40,7 +41,7 @@ def fingerprint(campaign: Campaign) -> str:
         "deployments": [_without_rates(options.model_dump(mode="json")) for options in campaign.deployment],
         "model": campaign.model and campaign.model.model_dump(mode="json"),
         "load": _without_rates(load),
-        "host": {key: value for key, value in host().items() if key in _OF_HOST},
+        "host": {key: value for key, value in machine().items() if key in _OF_HOST},
     }
     return hashlib.sha256(json.dumps(known, sort_keys=True, default=str).encode()).hexdigest()
 
@@ -59,7 +60,7 @@ def calibration_content(campaign: Campaign, ceilings: Sequence[Ceiling], fractio
         "calibrated": datetime.now(UTC).isoformat(timespec="seconds"),
         "fingerprint": fingerprint(campaign),
         "fraction": fraction,
-        "host": host(),
+        "host": machine(),
         "deployments": [
             {
                 "name": one.deployment,

@@ -98,12 +98,21 @@ def print_notes(prepared: PreparedCampaign, console: Console) -> None:
         console.print(f"note: {note}", highlight=False, markup=False, soft_wrap=True)
 
 
-def make_result_directory(campaign: Campaign, content: Manifest, text: str, results: Path) -> Layout:
-    """Make a result directory with the campaign file's text verbatim and this content of the manifest."""
+def make_result_directory(
+    campaign: Campaign, content: Manifest, text: str, results: Path, directory: Path | None = None
+) -> Layout:
+    """Make a result directory with the campaign file's text verbatim and this content of the manifest.
+
+    It is a new one below ``results``, or this ``directory``, which must not exist.
+    """
     file = text.encode("utf-8")
     content = content.model_copy(update={"campaign_sha256": sha256(file).hexdigest()})
-    with writing(results / campaign.name):
-        layout = Layout(_new_folder(results / campaign.name, time.time()))
+    with writing(directory or results / campaign.name):
+        if directory is None:
+            directory = _new_folder(results / campaign.name, time.time())
+        else:
+            directory.mkdir()
+        layout = Layout(directory)
         layout.run(HARNESS).mkdir(parents=True)
         layout.campaign.write_bytes(file)
         write_manifest(content, layout.manifest)

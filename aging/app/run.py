@@ -46,9 +46,11 @@ def run_campaign(  # noqa: PLR0913 - what is run, and what goes on beside
     gate: Gate | None = None,
     *,
     page: PageAt | None = None,
+    directory: Path | None = None,
 ) -> CampaignRun:
     """Check, run, seal, analyze and report a campaign; end it early once its ``gate`` is decided.
 
+    Its result directory is a new one below ``results``, or this ``directory``, which must not exist.
     ``page`` is where its live page is served until it has ended. ``overrides`` replace top-level keys of the file.
     Raises CampaignError or PreflightError before it starts or writes anything, and InconclusiveError if the sanity
     run of the campaign fails.
@@ -61,7 +63,7 @@ def run_campaign(  # noqa: PLR0913 - what is run, and what goes on beside
 
         run_sanity_check(prepared, campaign_text, results, console)
     campaign = prepared.campaign
-    layout = make_result_directory(campaign, prepared.manifest(), campaign_text.text, results)
+    layout = make_result_directory(campaign, prepared.manifest(), campaign_text.text, results, directory)
     if campaign_text.judged_by is not None:
         write_gate(layout, campaign_text.judged_by)
     if campaign.load is not None:

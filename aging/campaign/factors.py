@@ -7,10 +7,9 @@ alone, as if it were in the file, then each point as a whole.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import prod
 from typing import Any
 
@@ -19,36 +18,25 @@ from pydantic import BaseModel
 from aging.campaign.design.fractions import given_fraction, smallest_fraction
 from aging.campaign.design.points import Point, chosen_points, fractional_factorial, full_factorial, with_centre
 from aging.campaign.factor_levels import centre
+from aging.campaign.key_paths import KeyPath, Raw, key_path
 from aging.campaign.schema import Campaign, DesignTable, RejuvenationOptions, SubjectOptions, Treatment
 from aging.core.errors import Mistake, MistakeCode, require
 
-Raw = Mapping[str, Any]
 Checked = tuple[Campaign | None, Sequence[Mistake]]
 
-_PATH = re.compile(
-    r"(?:deployment(?:\[(?P<name>[^\]]*)\])?|(?P<load>load))\.(?P<keys>[A-Za-z_][\w-]*(?:\.[A-Za-z_][\w-]*)*)"
-)
-_IDENTITY = ("name", "kind", "port", "slot")
 _MOST_POINTS = 512
 
 
 @dataclass(frozen=True, slots=True)
 class _Factor:
-    """One factor: its path as in the file, its levels, and the indices of the deployments that it applies to."""
+    """A key path of the file and its levels."""
 
-    path: str
+    at: KeyPath
     levels: Sequence[Any]
-    keys: Sequence[str]
-    of_load: bool
-    places: Sequence[int]
 
-    def put(self, raw: dict[str, Any], level: Any) -> None:
-        """Set the key at the path to a level. Raises TypeError if a part of the path is not a table."""
-        for table in [raw["load"]] if self.of_load else [raw["deployment"][place] for place in self.places]:
-            inner = table
-            for key in self.keys[:-1]:
-                inner = inner.setdefault(key, {})
-            inner[self.keys[-1]] = level
+    @property
+    def path(self) -> str:
+        return self.at.path
 
 
 def design_mistakes(
@@ -95,7 +83,7 @@ def expand_factors(
     treatments: dict[str, Treatment] = {}
     at = {point.number: check(_at(raw, factors, point))[0] for point in points}
     for place, base in enumerate(campaign.deployment):
-        mine = [factor.path for factor in factors if factor.of_load or place in factor.places]
+        mine = [factor.path for factor in factors if factor.at.of_load or place in factor.at.places]
         if not mine:
             made[base.name] = base
         for point in _distinct(points, mine) if mine else ():
@@ -159,54 +147,19 @@ def _factors(raw: Raw, known: Mapping[str, type[BaseModel]], mistakes: list[Mist
     written = raw.get("factors")
     for path, levels in written.items() if isinstance(written, dict) else ():
         where = f'factors."{path}"'
-        match = _PATH.fullmatch(path)
-        if match is None:
-            what = (
-                'is not a key path; write "load.arrivals.rate", "deployment.KEY" or "deployment[NAME].KEY", in quotes'
-            )
-            mistakes.append(Mistake(where, what))
+        at = key_path(raw, known, path, where)
+        if isinstance(at, Mistake) and at.code is MistakeCode.INVALID_VALUE:
+            mistakes.append(at)
             continue
         if not isinstance(levels, list) or len(levels) < 2:
             continue  # validate_table has reported it
         if len({repr(level) for level in levels}) < len(levels):
             what = f"has a level twice: {', '.join(map(repr, levels))}"
             mistakes.append(Mistake(where, what, MistakeCode.DUPLICATE_NAME))
-            continue
-        factor = _Factor(path, levels, match["keys"].split("."), of_load=match["load"] is not None, places=())
-        if factor.of_load:
-            yield from _load_factor(raw, where, factor, mistakes)
-            continue
-        places, wrong = _deployment_indices(raw, known, factor, match["name"])
-        if places:
-            yield replace(factor, places=places)
-        else:
-            mistakes.append(Mistake(where, wrong, MistakeCode.UNKNOWN_NAME))
-
-
-def _load_factor(raw: Raw, where: str, factor: _Factor, mistakes: list[Mistake]) -> Iterator[_Factor]:
-    rated = [str(table.get("name")) for table in _deployments(raw) if "rate" in table]
-    if factor.keys == ["arrivals", "rate"] and rated:
-        what = (
-            f"has no effect on {', '.join(rated)}, which have a `rate`; "
-            "remove it there, or vary `deployment.rate` instead"
-        )
-        mistakes.append(Mistake(where, what, MistakeCode.CONFLICT))
-    elif isinstance(raw.get("load"), dict):
-        yield factor
-
-
-def _deployment_indices(
-    raw: Raw, known: Mapping[str, type[BaseModel]], factor: _Factor, name: str | None
-) -> tuple[Sequence[int], str]:
-    """The indices of the deployments that a factor applies to, and the message for a factor without any."""
-    tables = list(_deployments(raw))
-    if factor.keys[0] in _IDENTITY:
-        return (), f"{factor.keys[0]} identifies a deployment and cannot be a factor; vary another key"
-    if name is None:
-        places = [place for place, table in enumerate(tables) if factor.keys[0] in _keys(table, known)]
-        return places, f"no deployment's kind has a key {factor.keys[0]!r}"
-    places = [place for place, table in enumerate(tables) if table.get("name") == name]
-    return places, f"no deployment is named {name!r}; there are: {', '.join(str(one.get('name')) for one in tables)}"
+        elif isinstance(at, Mistake):
+            mistakes.append(at)
+        elif at is not None:
+            yield _Factor(at, levels)
 
 
 def _point_mistakes(
@@ -237,9 +190,9 @@ def _factor_mistakes(
     for level in factor.levels:
         varied = _without_design(raw)
         try:
-            factor.put(varied, level)
+            factor.at.put(varied, level)
         except (TypeError, AttributeError):
-            what = f"there is no table {'.'.join(factor.keys[:-1])}"
+            what = f"there is no table {'.'.join(factor.at.keys[:-1])}"
             found.setdefault((what, MistakeCode.UNKNOWN_KEY), []).append(level)
             continue
         for mistake in check(varied)[1]:
@@ -254,7 +207,7 @@ def _factor_mistakes(
 def _at(raw: Raw, factors: Sequence[_Factor], point: Point) -> dict[str, Any]:
     varied = _without_design(raw)
     for factor in factors:
-        factor.put(varied, point.levels[factor.path])
+        factor.at.put(varied, point.levels[factor.path])
     return varied
 
 
@@ -294,16 +247,6 @@ def _design(raw: Raw) -> DesignTable | None:
 
 def _levels(factors: Sequence[_Factor]) -> dict[str, Sequence[Any]]:
     return {factor.path: factor.levels for factor in factors}
-
-
-def _deployments(raw: Raw) -> Iterator[Raw]:
-    listed = raw.get("deployment")
-    return (table for table in (listed if isinstance(listed, list) else ()) if isinstance(table, dict))
-
-
-def _keys(table: Raw, known: Mapping[str, type[BaseModel]]) -> Sequence[str]:
-    kind = known.get(str(table.get("kind")))
-    return () if kind is None else list(kind.model_fields)
 
 
 def _name(base: str, point: Point, points: int) -> str:

@@ -24,7 +24,7 @@ from aging.core.errors import CampaignError, Mistake, MistakeCode
 from aging.core.quantities import parse_duration
 from aging.core.units import parse_warmup
 
-__all__ = ["CampaignText", "Kinds", "load_campaign", "parse_campaign", "read_campaign"]
+__all__ = ["CampaignText", "Kinds", "campaign_of", "load_campaign", "parse_campaign", "read_campaign"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,11 @@ def parse_campaign(text: str, kinds: Kinds, source: str = "campaign", **override
         raw = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         raise CampaignError(source, [Mistake("", f"is not TOML: {error}", MistakeCode.NOT_TOML)]) from None
-    raw |= {key: value for key, value in overrides.items() if value is not None}
+    return campaign_of(raw | {key: value for key, value in overrides.items() if value is not None}, kinds, source)
+
+
+def campaign_of(raw: Mapping[str, Any], kinds: Kinds, source: str = "campaign") -> Campaign:
+    """Validate the tables of a campaign file. Raises :class:`CampaignError` with every mistake."""
 
     def validate(raw: Mapping[str, Any]) -> tuple[Campaign | None, list[Mistake]]:
         return _validate(dict(raw), kinds)

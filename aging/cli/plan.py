@@ -1,5 +1,7 @@
 """Print the plan of a campaign: each run with its round, slot, levels and seed; the total time and disk space.
 
+Of a study: each cell with its levels, the hosts needed, and the total of host-hours and disk space.
+
 Starts nothing and needs no runtime installed. --json prints the same as JSON.
 """
 
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", type=Path, metavar="FILE", help="campaign file")
+    parser.add_argument("file", type=Path, metavar="FILE", help="campaign file or study file")
     parser.add_argument("--duration", metavar="TIME", help="length of the load instead of the file's, like 3m")
     parser.add_argument("--scale", type=float, metavar="N", help="scale of the load instead of the file's, like 0.1")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
@@ -36,7 +38,12 @@ def run(options: argparse.Namespace) -> ExitCode:
     from aging.load.schedule.input_files import read_inputs
     from aging.runner.catalogue import Catalogue
     from aging.runner.disk_estimate import disk_need
+    from aging.study.load import is_study
 
+    if is_study(options.file):
+        from aging.cli.study_plan import plan_study
+
+        return plan_study(options)
     catalogue = Catalogue.discovered()
     overrides = {"duration": options.duration, "scale": options.scale}
     campaign = read_inputs(load_campaign(options.file, catalogue.kinds(), **overrides), str(options.file)).campaign

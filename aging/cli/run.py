@@ -10,11 +10,15 @@ DIR` shows it again). An address that others can reach needs --token-file.
 With --smoke the host is checked, then every deployment runs for 1 minute (or TIME) under the campaign's own load: was
 it ready, did it answer without errors, were its indicators read, did the client keep its schedule?
 Exit 0 when all passed, 3 when one did not. The output goes to its own folder (NAME.smoke) and is not a result.
+
+With --cell one cell of a study file is run here, as one job of a batch system whose jobs share --results; --study names
+the study for all of them. Run again, it continues what was interrupted on this host, and exits 0 where all is done.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
 from aging.cli.arguments import listen, minimum_duration
@@ -47,6 +51,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--token-file", type=Path, metavar="FILE", help="with --serve: token that readers of the page must know"
     )
+    parser.add_argument("--cell", type=int, metavar="N", help="run this cell of a study file here, counted from 0")
+    parser.add_argument("--study", metavar="ID", help="with --cell: id of the study; default: $SLURM_ARRAY_JOB_ID")
 
 
 def run(options: argparse.Namespace) -> ExitCode:
@@ -59,7 +65,25 @@ def run(options: argparse.Namespace) -> ExitCode:
     for option, given in (("--listen", options.listen), ("--token-file", options.token_file)):
         if given is not None and not options.serve:
             raise AgingError(f"{option}: there is no page without --serve")
+    if options.cell is None and options.study is not None:
+        raise AgingError("--study: names the study of a --cell; give --cell N, too")
+    if options.cell is not None:
+        return _cell(options)
     return _campaign(options) if options.smoke is None else _smoke(options)
+
+
+def _cell(options: argparse.Namespace) -> ExitCode:
+    from aging.app.study_cell import run_cell
+
+    for name in ("duration", "scale", "smoke", "detach", "serve"):
+        if getattr(options, name):
+            raise AgingError(f"--{name}: a cell is run as its study says; leave --{name} out")
+    identity = options.study or os.environ.get("SLURM_ARRAY_JOB_ID")
+    if not identity:
+        raise AgingError("--cell: its study has no id; give --study ID, the same for all jobs of the study")
+    out = console()
+    done = run_cell(options.file, options.cell, identity, options.results, out)
+    return ExitCode.DONE if done.run is None else show_run(done.run, out)
 
 
 def _smoke(options: argparse.Namespace) -> ExitCode:

@@ -17,7 +17,7 @@ from aging.findings.asked import AS_IN_CAMPAIGN, Asked
 from aging.findings.controls import controls
 from aging.findings.factor_effects import experiments
 from aging.findings.growth_places import with_places
-from aging.findings.indicator_analysis import IndicatorAnalysis, analyze_all
+from aging.findings.indicator_analysis import IndicatorAnalysis, Mapper, analyze_all, on_all_cores
 from aging.findings.limits import Limits, limits
 from aging.findings.load_rise import with_load
 from aging.findings.load_start import with_load_start
@@ -42,13 +42,18 @@ _HOUR = 3600.0
 
 
 def analyze(
-    results: Results, tests: Mapping[str, TrendTest], measured: Measured | None = None, asked: Asked = AS_IN_CAMPAIGN
+    results: Results,
+    tests: Mapping[str, TrendTest],
+    measured: Measured | None = None,
+    asked: Asked = AS_IN_CAMPAIGN,
+    mapper: Mapper = on_all_cores,
 ) -> Findings:
     """Every finding of a result directory, with the outcome of its controls and the problems of the measurement.
 
     ``tests`` are by kind. ``measured`` holds the windows and series of these results; it is computed where it is not
-    given. Latencies and rates keep the units of their indicator's name, slopes are per hour. Sources of the methods are
-    in the functions of :mod:`aging.stats`; false-discovery control is that of Benjamini and Bogomolov (2014).
+    given. ``mapper`` computes the statistics of its series. Latencies and rates keep the units of their indicator's
+    name, slopes are per hour. Sources of the methods are in the functions of :mod:`aging.stats`; false-discovery
+    control is that of Benjamini and Bogomolov (2014).
     """
     measured = Measured(results) if measured is None else measured
     manifest, series = results.manifest, measured.series
@@ -57,14 +62,14 @@ def analyze(
     horizon = asked.horizon or analysis.horizon_seconds
     # The harness is a control, the tails of the latencies repeat their medians, and an engine may export hundreds of
     # series: as families of their own they do not raise the threshold for the deployments.
-    analyzed = analyze_all(series, tests)
+    analyzed = analyze_all(series, tests, mapper)
     tails = [one for one in analyzed if is_tail(one.series.indicator)]
     engines = [one for one in analyzed if is_engine_series(one.series.indicator)]
     rest = [one for one in analyzed if not is_tail(one.series.indicator)]
     indicators = [one for one in rest if not is_engine_series(one.series.indicator)]
     of_deployments, of_tails, of_engines, of_harness = (
         _findings(family, runs, analysis.test, analysis.q)
-        for family in (indicators, tails, engines, analyze_all(measured.harness, tests))
+        for family in (indicators, tails, engines, analyze_all(measured.harness, tests, mapper))
     )
     of_engines = [with_load(finding, series) for finding in of_engines]
     findings = [*sorted((*of_deployments, *of_tails, *of_engines), key=_place), *of_harness]

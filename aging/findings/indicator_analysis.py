@@ -8,6 +8,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
+from typing import Protocol
 
 import numpy as np
 
@@ -51,26 +52,49 @@ class IndicatorAnalysis:
         return of_series(verdict, float(np.ptp(series.y)), _resolution(series))
 
 
-def analyze_all(series: Iterable[Series], tests: Mapping[str, TrendTest]) -> list[IndicatorAnalysis]:
-    """Analyze every series, on all cores where that is faster; of a process tree's memory also mechanism and driver."""
-    every = list(series)
-    sizes = {(one.owner, one.replica, one.generation, one.indicator): one for one in every}
-    return [
-        IndicatorAnalysis(one, result, _mechanism(one, sizes), _driver(one))
-        for one, result in zip(every, _results(every, tests), strict=True)
-    ]
+class Mapper(Protocol):
+    """Computes the statistics of series, one result a series in the same order; where, is its choice.
+
+    The results are equal to those of :func:`alone`, to the last bit.
+    """
+
+    def __call__(self, series: Sequence[Series], tests: Mapping[str, TrendTest]) -> Sequence[SeriesAnalysis]: ...
 
 
-def _results(series: Sequence[Series], tests: Mapping[str, TrendTest]) -> list[SeriesAnalysis]:
+def alone(series: Sequence[Series], tests: Mapping[str, TrendTest]) -> Sequence[SeriesAnalysis]:
+    """The mapper that computes one series after the other in this process."""
+    return [_result(one, tests) for one in series]
+
+
+def on_all_cores(series: Sequence[Series], tests: Mapping[str, TrendTest]) -> Sequence[SeriesAnalysis]:
+    """The mapper that starts a pool of processes where that is faster."""
     if sum(one.t.size for one in series) < _WORTH_A_POOL:
-        return [_result(one, tests) for one in series]
+        return alone(series, tests)
     # Tests are passed by name: the function of a plug-in may not be picklable.
     task = partial(_result_by_name, kinds=tuple(tests))
     try:
         with ProcessPoolExecutor(mp_context=get_context("forkserver"), initializer=one_thread) as pool:
             return list(pool.map(task, series))
     except BrokenProcessPool:  # a worker was killed, mostly for lack of memory: one process needs less
-        return [_result(one, tests) for one in series]
+        return alone(series, tests)
+
+
+def by_name(series: Sequence[Series], kinds: Sequence[str]) -> Sequence[SeriesAnalysis]:
+    """As :func:`alone`, with tests that this process finds by their kinds."""
+    known = discover(aging.stats.trend_tests, TrendTest)
+    return alone(series, {kind: known[kind] for kind in kinds})
+
+
+def analyze_all(
+    series: Iterable[Series], tests: Mapping[str, TrendTest], mapper: Mapper = on_all_cores
+) -> list[IndicatorAnalysis]:
+    """Analyze every series where ``mapper`` computes; of a process tree's memory also mechanism and driver."""
+    every = list(series)
+    sizes = {(one.owner, one.replica, one.generation, one.indicator): one for one in every}
+    return [
+        IndicatorAnalysis(one, result, _mechanism(one, sizes), _driver(one))
+        for one, result in zip(every, mapper(every, tests), strict=True)
+    ]
 
 
 def _result(series: Series, tests: Mapping[str, TrendTest]) -> SeriesAnalysis:
@@ -87,8 +111,7 @@ def _towards_worse(series: Series) -> Floats:
 
 
 def _result_by_name(series: Series, kinds: tuple[str, ...]) -> SeriesAnalysis:
-    known = discover(aging.stats.trend_tests, TrendTest)
-    return _result(series, {kind: known[kind] for kind in kinds})
+    return by_name([series], kinds)[0]
 
 
 def _driver(series: Series) -> GrowthDriver | None:

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
-import re
-import resource
 import sys
 from collections.abc import Sequence
-from importlib.metadata import Distribution, distributions, version
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import psutil
 
 import aging
 from aging.campaign.plan import rounds
@@ -22,6 +17,7 @@ from aging.core.checkout import Checkout as FoundCheckout
 from aging.core.checkout import checkout_of
 from aging.core.endpoint import Endpoint
 from aging.core.errors import writing
+from aging.core.machine import installed_packages, machine
 from aging.deployments.base import DeploymentBase
 from aging.sampling.nvml_library import why_missing
 from aging.store.manifest import (
@@ -44,11 +40,10 @@ if TYPE_CHECKING:
 def manifest(campaign: Campaign, deployments: Sequence[DeploymentBase[Any]], files: Sequence[Input]) -> Manifest:
     """The manifest of a campaign that is about to start; ``files`` are the inputs of its load."""
     made = circumstances(campaign, [_deployment(deployment, campaign) for deployment in deployments], files)
-    packages = dict(filter(None, map(_name_and_version, distributions())))
     found = {
         "schedule_hashes": schedule_hashes(campaign),
         "git": _checkout(checkout_of(Path(aging.__file__))),
-        "packages": packages,
+        "packages": installed_packages(),
     }
     return made.model_copy(update=found)
 
@@ -66,17 +61,10 @@ def circumstances(campaign: Campaign, deployments: Sequence[ManifestDeployment],
         schedule_hashes={},
         load_files=[file.manifest_entry() for file in files],
         deployments=deployments,
-        host=Host.model_validate(host()),
+        host=Host.model_validate(machine()),
         devices=_devices(),
         packages={},
     )
-
-
-def _name_and_version(found: Distribution) -> tuple[str, str] | None:
-    """Of an installed package. The library's own parser reads the whole text as a mail, in 2 ms each."""
-    head = (found.read_text("METADATA") or found.read_text("PKG-INFO") or "").partition("\n\n")[0]
-    name, version_line = (re.search(rf"^{key}: *(.+)$", head, re.MULTILINE) for key in ("Name", "Version"))
-    return None if name is None or version_line is None else (name[1].strip(), version_line[1].strip())
 
 
 def _devices() -> list[dict[str, Any]]:
@@ -134,28 +122,6 @@ def schedule_hashes(campaign: Campaign) -> dict[str, str]:
                 known[key] = schedule_hash(classes_of(run.load, run.options.rate), run.seed, campaign.duration)
             hashes[f"{run.options.name}/r{run.replica:02d}"] = known[key]
     return hashes
-
-
-def host() -> dict[str, str | int | float]:
-    """The host: name, kernel, processor, C library, memory and limits."""
-    memory, swap = psutil.virtual_memory(), psutil.swap_memory()
-    return {
-        "name": platform.node(),
-        "system": platform.system(),
-        "kernel": platform.release(),
-        "machine": platform.machine(),
-        "cpu": _cpu_model(),
-        "libc": " ".join(filter(None, platform.libc_ver())) or "unknown",
-        "cores": os.cpu_count() or 0,
-        "memory_bytes": memory.total,
-        "swap_bytes": swap.total,
-        "memory_limit_bytes": min(memory.total, _cgroup_limit() or memory.total),
-        "open_files_limit": resource.getrlimit(resource.RLIMIT_NOFILE)[0],
-        "page_bytes": os.sysconf("SC_PAGE_SIZE"),
-        "boot_id": _text(Path("/proc/sys/kernel/random/boot_id")),
-        "transparent_hugepages": _text(Path("/sys/kernel/mm/transparent_hugepage/enabled")),
-        "cgroup": _text(Path("/proc/self/cgroup")),
-    }
 
 
 def write_manifest(content: Manifest, path: Path) -> None:
@@ -224,24 +190,3 @@ def _checkout(found: FoundCheckout | None) -> Checkout | None:
 def _address(endpoint: Endpoint, load: LoadTable | None) -> str:
     """Where requests are sent: plain ones have their own paths."""
     return endpoint.base_url if load is not None and load.plain else endpoint.base_url + endpoint.path
-
-
-def _cgroup_limit() -> int | None:
-    """The memory limit of the control group (v2 or v1) at the root that this process sees."""
-    for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
-        if (text := _text(Path(path))).isdigit():
-            return int(text)
-    return None
-
-
-def _cpu_model() -> str:
-    """The name of the processor, as the kernel knows it."""
-    found = re.search(r"^(?:model name|Model|Hardware)\s*:\s*(.+)$", _text(Path("/proc/cpuinfo")), re.MULTILINE)
-    return found[1].strip() if found else platform.processor() or "unknown"
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text().strip()
-    except OSError:
-        return "unknown"

@@ -64,12 +64,13 @@ class HostReturned(StudyEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptPlaced(StudyEvent):
-    """An attempt was given to a host. Written before it is started there."""
+    """An attempt was given to a host, and ``devices`` of it. Written before it is started there."""
 
     KIND: ClassVar[str] = "attempt_placed"
     cell: str
     number: int
     host: str
+    devices: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,8 +3,9 @@
 ::
 
     results/<study>/<UTC start>/
-      study.toml  campaign.toml        as they were given
-      study.json                       cells, their levels and campaign hashes; versions
+      study.toml  campaign.toml        as they were given; a campaign run as a study has no study.toml
+      study.json                       cells, their levels, campaign texts and hashes; versions
+      files/                           the input files, for attempts that begin later
       ledger.jsonl  lock               what happened to every cell; the process that runs the study
       cells/<cell>/<attempt>/          the result directory of one attempt, as it is collected
       findings.json  report.html       of the whole study
@@ -34,6 +35,10 @@ class StudyLayout:
     def plan(self) -> Path:
         """The cells: written once, before the first is started."""
         return self.root / "study.json"
+
+    @property
+    def files(self) -> Path:
+        return self.root / "files"
 
     @property
     def ledger(self) -> Path:

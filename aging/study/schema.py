@@ -5,13 +5,12 @@ A study file is told from a campaign file by its key ``campaign``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from pydantic import Field
 
 from aging.campaign.schema import Table
-from aging.core.units import Duration, Size
+from aging.core.units import Duration, Flag, Size
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=64)]
 
@@ -20,18 +19,18 @@ class HostsTable(Table):
     """Which hosts may run cells, and what a cell takes of one."""
 
     count: int | None = Field(None, ge=1, description="most hosts used at a time; default: every one that fits")
-    labels: Mapping[str, str] = Field({}, description="labels that a host must have, as the cluster has them")
+    labels: dict[str, str] = Field({}, description="labels that a host must have, as the cluster has them")
     accelerator: str | None = Field(None, description="type of GPU that a host must have, like `H100`")
     gpus: int | None = Field(None, ge=0, description="number of GPUs that a host must have at least")
     memory: Size | None = Field(None, description="memory that a host must have at least, like `64GiB`")
     driver: str | None = Field(None, description="NVIDIA drivers that a host may have, like `>=550,<560`")
-    alike: Sequence[str] = Field(
+    alike: tuple[str, ...] = Field(
         (), description="facts in which all hosts must agree, of `driver`, `gpu`, `cpu`, `kernel`, `python`, `packages`"
     )
-    exclusive: bool = Field(True, description="whether a cell takes the whole host; false: only `cpus` and `devices`")
+    exclusive: Flag = Field(True, description="whether a cell takes the whole host; false: only `cpus` and `devices`")
     cpus: float = Field(1.0, gt=0, description="CPUs that a cell takes where it shares its host")
     devices: int = Field(0, ge=0, description="GPUs that a cell takes where it shares its host; no other cell has them")
-    apart: bool = Field(True, description="whether replicates of one combination must run on different hosts")
+    apart: Flag = Field(True, description="whether replicates of one combination must run on different hosts")
     scratch: str = Field(
         "~/.cache/aging/studies", min_length=1, description="folder on every host in which its cells are written"
     )
@@ -49,13 +48,13 @@ class StudyFile(Table):
     patience: Duration = Field(
         600.0, ge=0, description="how long a lost host may take to return before its cell is begun again elsewhere"
     )
-    files: Sequence[str] = Field(
+    files: tuple[str, ...] = Field(
         (), description="further files that the campaign reads, relative to this file; copied to every host"
     )
     results: str | None = Field(
         None, description="folder of results, or a URL of a store such as `s3://bucket/folder`; default: `results`"
     )
-    matrix: Mapping[str, Sequence[Any]] = Field(
+    matrix: dict[str, tuple[Any, ...]] = Field(
         {}, description="levels by key path of the campaign file, like `deployment[vllm].environment`"
     )
-    hosts: HostsTable = Field(HostsTable(), description="which hosts may run cells")
+    hosts: HostsTable = Field(default_factory=HostsTable, description="which hosts may run cells")

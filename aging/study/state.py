@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
+from aging.study import events
+from aging.study.events import StudyEvent
 from aging.study.fleet import AttemptState, HostFacts
+
+RESULTS: frozenset[AttemptState] = frozenset(("completed", "decided"))
+"""The states of an attempt that is a result."""
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """An attempt at a cell. ``lost`` says why it was given up; ``collected`` is whether all of it is here."""
+    """An attempt at a cell. ``lost`` says why it was given up; ``collected`` is whether all of it is here.
+
+    ``disk`` is the id of its host's scratch folder as it was placed, ``devices`` are the GPUs that it was given.
+    ``resumed`` counts its continuations, ``resumes`` those since the study was last begun or resumed.
+    """
 
     number: int
     host: str
@@ -23,20 +33,29 @@ class Attempt:
     size: int = 0
     collected: bool = False
     lost: str | None = None
+    disk: str | None = None
+    devices: Sequence[str] = ()
+    resumes: int = 0
+
+    @property
+    def live(self) -> bool:
+        """Whether it may still become a result."""
+        return self.lost is None and not self.collected
 
 
 @dataclass(frozen=True, slots=True)
 class CellState:
-    """A cell and its attempts, the oldest first."""
+    """A cell and its attempts, the oldest first. ``counts`` is the number of the attempt that is its result."""
 
     name: str
     attempts: Sequence[Attempt] = ()
     given_up: str | None = None
+    counts: int | None = None
 
     @property
     def result(self) -> Attempt | None:
-        """The attempt that counts: the first that completed and is here as a whole."""
-        return next((one for one in self.attempts if one.collected and one.state in ("completed", "decided")), None)
+        """The attempt that counts: the first, in time, that had completed and was here as a whole."""
+        return next((one for one in self.attempts if one.number == self.counts), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,3 +79,100 @@ class StudyState:
     runners: int = 0
     outcome: str | None = None
     ended: float | None = None
+
+
+def fold(ledger: Iterable[StudyEvent]) -> StudyState:
+    """The state after the events of a ledger."""
+    folded = Fold()
+    for event in ledger:
+        folded.add(event)
+    return folded.state
+
+
+class Fold:
+    """The state of a study, event by event."""
+
+    def __init__(self) -> None:
+        self._whole = StudyState()
+        self._cells: dict[str, CellState] = {}
+        self._hosts: dict[str, HostState] = {}
+
+    @property
+    def state(self) -> StudyState:
+        """The state so far, which later events do not change."""
+        return replace(self._whole, cells=dict(self._cells), hosts=dict(self._hosts))
+
+    def add(self, event: StudyEvent) -> None:  # noqa: PLR0912 - one case a kind
+        match event:
+            case events.StudyStarted():
+                self._begin(event)
+            case events.StudyEnded():
+                self._whole = replace(self._whole, outcome=event.outcome, ended=event.wall)
+            case events.HostSeen(facts=facts):
+                self._hosts[facts.host] = replace(self._host(facts.host), facts=facts, refused=None)
+            case events.HostRefused():
+                self._hosts[event.host] = replace(self._host(event.host), refused=event.why)
+            case events.HostLost():
+                self._hosts[event.host] = replace(self._host(event.host), lost=event.wall)
+            case events.HostReturned():
+                self._hosts[event.host] = replace(self._host(event.host), lost=None)
+            case events.AttemptPlaced():
+                self._place(event)
+            case events.AttemptSeen():
+                seen = {"state": event.state, "why": event.why}
+                self._attempt(event.cell, event.number, **seen)
+                if event.directory is not None:
+                    self._attempt(event.cell, event.number, directory=event.directory)
+            case events.AttemptResumed():
+                self._resumed(event)
+            case events.AttemptLost():
+                self._attempt(event.cell, event.number, lost=event.why)
+            case events.AttemptCollected():
+                self._collect(event)
+            case events.CellGivenUp():
+                self._cells[event.cell] = replace(self._cell(event.cell), given_up=event.why)
+
+    def _begin(self, event: events.StudyStarted) -> None:
+        """A cell that was given up is tried again: it may have lacked a host."""
+        whole = self._whole
+        self._whole = replace(
+            whole,
+            started=event.wall if whole.started is None else whole.started,
+            cluster=event.cluster,
+            runners=whole.runners + 1,
+            outcome=None,
+            ended=None,
+        )
+        for name, cell in self._cells.items():
+            attempts = tuple(replace(one, resumes=0) for one in cell.attempts)
+            self._cells[name] = replace(cell, attempts=attempts, given_up=None)
+
+    def _place(self, event: events.AttemptPlaced) -> None:
+        facts = self._host(event.host).facts
+        disk = None if facts is None else facts.disk
+        attempt = Attempt(event.number, event.host, event.wall, disk=disk, devices=tuple(event.devices))
+        cell = self._cell(event.cell)
+        self._cells[event.cell] = replace(cell, attempts=(*cell.attempts, attempt))
+
+    def _resumed(self, event: events.AttemptResumed) -> None:
+        for one in self._cell(event.cell).attempts:
+            if one.number == event.number:
+                self._attempt(event.cell, event.number, resumed=one.resumed + 1, resumes=one.resumes + 1)
+
+    def _collect(self, event: events.AttemptCollected) -> None:
+        self._attempt(event.cell, event.number, files=event.files, size=event.size, collected=event.whole)
+        cell = self._cell(event.cell)
+        attempt = next((one for one in cell.attempts if one.number == event.number), None)
+        if event.whole and attempt is not None and attempt.state in RESULTS and cell.counts is None:
+            self._cells[event.cell] = replace(cell, counts=event.number)
+
+    def _attempt(self, cell: str, number: int, **changed: Any) -> None:
+        state = self._cell(cell)
+        attempts = tuple(replace(one, **changed) if one.number == number else one for one in state.attempts)
+        self._cells[cell] = replace(state, attempts=attempts)
+
+    def _cell(self, name: str) -> CellState:
+        return self._cells.get(name) or CellState(name)
+
+    def _host(self, name: str) -> HostState:
+        return self._hosts.get(name) or HostState(name)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from aging.core.parts import CAMPAIGN, REPORT, SEALED, Part, lacking
+from aging.core.parts import CAMPAIGN, CLUSTER, REPORT, SEALED, Part, lacking
 from tests.conftest import Aging
 
 ROOT = Path(__file__).parents[2]
@@ -39,6 +39,7 @@ def test_the_extras_bring_what_the_parts_need() -> None:
     }
     assert names[REPORT.extra] == set(REPORT.modules)
     assert names[CAMPAIGN.extra] | names["report"] == {"llm-aging", *CAMPAIGN.modules}
+    assert names[CLUSTER.extra] | names["campaign"] | names["report"] == {"llm-aging", *CLUSTER.modules}
     base = {re.split(r"[>=\[]", one)[0] for one in project["dependencies"]}
     assert not base & set(CAMPAIGN.modules)
 

@@ -34,6 +34,6 @@ def require(requirement: Requirement, seen: set[tuple[str, str]]) -> set[str]:
     return names
 
 
-@pytest.mark.parametrize("extra", ["dev", "docs", "notebooks"])
+@pytest.mark.parametrize("extra", ["dev", "docs", "notebooks", "ray"])
 def test_everything_that_is_needed_is_pinned(extra: str) -> None:
     assert require(Requirement(f"llm-aging[{extra}]"), set()) - PINNED == {"llm-aging"}

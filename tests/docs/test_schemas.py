@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from aging.study.load import is_study
 from tests.conftest import ROOT
 from tools.campaign_reference import EXAMPLE
+from tools.study_reference import EXAMPLE as STUDY
 
 FILES = sorted({*(ROOT / "campaigns").rglob("*.toml"), *(ROOT / "results").glob("*/campaign.toml")})
 FINDINGS = sorted((ROOT / "results").glob("*/findings.json"))
@@ -31,7 +33,24 @@ def mistakes(name: str, document: Any) -> list[str]:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_committed_campaign_is_valid(path: Path) -> None:
-    assert mistakes("campaign.schema.json", tomllib.loads(path.read_text(encoding="utf-8"))) == []
+    name = "study.schema.json" if is_study(path) else "campaign.schema.json"
+    assert mistakes(name, tomllib.loads(path.read_text(encoding="utf-8"))) == []
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("replicates = 3", "replicates = 0"),
+        ("replicates = 3", "replicate = 3"),
+        ('labels = { rack = "b" }', 'patience = "1h"'),
+        ("[matrix]", 'patience = 600\n[matrix]'),
+        ("[0, 1024]", "0"),
+    ],
+)
+def test_a_mistake_in_a_study_is_refused(right: str, wrong: str) -> None:
+    assert right in STUDY
+    assert mistakes("study.schema.json", tomllib.loads(STUDY)) == []
+    assert mistakes("study.schema.json", tomllib.loads(STUDY.replace(right, wrong, 1)))
 
 
 @pytest.mark.parametrize("path", FINDINGS, ids=lambda path: path.parent.name)

@@ -44,6 +44,18 @@ class Inputs:
     files: tuple[Input, ...]
 
 
+def input_paths(campaign: Campaign) -> tuple[str, ...]:
+    """The files that the loads of a campaign and of its design points read, as they are named, each once."""
+    loads = [campaign.load, *(one.load for one in campaign.treatments.values())]
+    owners: list[LoadTable | ClassTable] = []
+    for load in loads:
+        owners += [] if load is None else [load, *load.classes]
+    tables = [getattr(owner, key) for owner in owners for key in ("arrivals", "prompt_tokens", "output_tokens")]
+    files = [table.file for table in tables if isinstance(table, TraceOptions | EmpiricalOptions)]
+    bodies = [one.body_file for owner in owners for one in owner.requests or () if one.body_file is not None]
+    return tuple(dict.fromkeys([*files, *bodies]))
+
+
 def found_from(campaign: Campaign, base: Path) -> Campaign:
     """The campaign with the files of its load where they are: relative paths begin at ``base``."""
     if campaign.load is None:

@@ -1,0 +1,138 @@
+"""Several result directories, each analyzed as ``aging analyze DIR`` does; one bad directory does not stop the others.
+
+Which directories: the paths given, and of a pattern such as ``results/**`` every folder below it that is a campaign's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from glob import glob, has_magic
+from pathlib import Path
+from typing import Any
+
+from aging.app.analyze import derive, vary
+from aging.core.errors import AgingError, ExitCode
+from aging.core.parts import CLUSTER
+from aging.findings.asked import AS_IN_CAMPAIGN, Asked
+from aging.findings.indicator_analysis import Mapper, on_all_cores
+from aging.findings.types import Findings
+from aging.store.layout import Layout
+from aging.store.manifest_file import is_smoke
+
+NOTHING_MEASURED = "No series could be analyzed: the directory has no readable samples of a load."
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked of every directory: outlook, and settings in place of the campaign's (then nothing is written)."""
+
+    asked: Asked = AS_IN_CAMPAIGN
+    given: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """The directories of a command line; ``smoke`` runs, which are left out; patterns that match no campaign."""
+
+    directories: Sequence[Path]
+    smoke: Sequence[Path] = ()
+    unmatched: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Analyzed:
+    """The outcome of one directory. ``why`` says why the code is not DONE."""
+
+    directory: Path
+    findings: Findings | None
+    code: ExitCode = ExitCode.DONE
+    why: str | None = None
+
+
+def several(given: Sequence[str]) -> bool:
+    """Whether a command line may mean more than one directory."""
+    return len(given) > 1 or any(map(is_pattern, given))
+
+
+def is_pattern(text: str) -> bool:
+    """Whether it is a pattern; a folder may have brackets in its name."""
+    return has_magic(text) and not Path(text).exists()
+
+
+def selected(given: Sequence[str]) -> Selected:
+    """The directories of paths and patterns, each once, in order; a path is kept even where it is no result."""
+    found: list[Path] = []
+    smoke: list[Path] = []
+    unmatched: list[str] = []
+    for text in given:
+        if not is_pattern(text):
+            found.append(Path(text))
+            continue
+        campaigns = [one for one in map(Path, sorted(glob(text, recursive=True))) if _is_campaign(one)]
+        measured = [one for one in campaigns if not is_smoke(one)]
+        smoke += [one for one in campaigns if one not in measured]
+        found += measured
+        if not campaigns:
+            unmatched.append(text)
+    return Selected(_once(found), _once(smoke), unmatched)
+
+
+def analyzed(directory: Path, mapper: Mapper, question: Question) -> Analyzed:
+    """Analyze one directory; a mistake or a directory that cannot be judged is in the outcome."""
+    try:
+        if question.given:
+            _, findings = vary(directory, question.asked, question.given, mapper)
+        else:
+            findings = derive(directory, question.asked, mapper=mapper)
+    except AgingError as error:
+        return Analyzed(directory, None, error.exit_code, str(error))
+    if not findings.findings:
+        return Analyzed(directory, findings, ExitCode.INCONCLUSIVE, NOTHING_MEASURED)
+    return Analyzed(directory, findings)
+
+
+def each(directories: Sequence[Path], question: Question, cluster: str | None = None) -> Iterator[Analyzed]:
+    """The outcome of every directory, in their order; on a ``cluster`` several at a time."""
+    if cluster is None:
+        for directory in directories:
+            yield analyzed(directory, on_all_cores, question)
+        return
+    CLUSTER.require("--cluster")
+    from aging.cluster.analysis import connected  # noqa: PLC0415 - an optional part
+
+    with connected(cluster) as analysis:
+        yield from analysis.each(directories, partial(analyzed, question=question))
+
+
+@contextmanager
+def mapper_of(cluster: str | None) -> Iterator[Mapper]:
+    """Where the series of one directory are computed."""
+    if cluster is None:
+        yield on_all_cores
+        return
+    CLUSTER.require("--cluster")
+    from aging.cluster.analysis import connected  # noqa: PLC0415 - an optional part
+
+    with connected(cluster) as analysis:
+        yield analysis.mapper
+
+
+def worst(outcomes: Sequence[Analyzed], unmatched: Sequence[str] = ()) -> ExitCode:
+    """Bad input (2) before what could not be judged (3) before done (0)."""
+    codes = {one.code for one in outcomes} | ({ExitCode.BAD_INPUT} if unmatched or not outcomes else set())
+    for code in (ExitCode.BAD_INPUT, ExitCode.INCONCLUSIVE):
+        if code in codes:
+            return code
+    return max(codes)
+
+
+def _is_campaign(directory: Path) -> bool:
+    layout = Layout(directory)
+    return layout.journal.is_file() and layout.manifest.is_file()
+
+
+def _once(paths: Sequence[Path]) -> list[Path]:
+    return list({path.resolve(): path for path in reversed(paths)}.values())[::-1]

@@ -1,0 +1,70 @@
+"""What Ray carries out on a host: the functions of :mod:`aging.study.host`, each in a worker that ends with its call.
+
+Functions are sent by name, so a host without this package refuses them before anything is done.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import ray
+
+from aging.core.errors import AgingError
+from aging.study import host
+from aging.study.fleet import AttemptKey, Chunk, File, HostFacts, Look, Order
+
+_REAPING = ("RAY_kill_child_processes_on_worker_exit_with_raylet_subreaper",)
+"""Settings of a raylet that end every process that a worker leaves behind, in whatever session.
+
+By default a raylet does not: a worker ends its direct children alone, and a runner is none (the process that starts it
+exits first); ``RAY_process_group_cleanup_enabled`` ends the worker's process group, and a runner has its own.
+"""
+
+
+def facts(name: str, scratch: str) -> tuple[HostFacts, float]:
+    """The facts of this host, and its wall clock as they were sent off, epoch seconds."""
+    told = host.facts(name, scratch, time.time())
+    return told, time.time()
+
+
+def start(name: str, order: Order, assigned: bool) -> Look:
+    """Start a cell. ``assigned``: its GPUs are those that Ray assigned to this call."""
+    _check_outlives()
+    if assigned:
+        devices = ray.get_runtime_context().get_accelerator_ids().get("GPU", [])
+        order = replace(order, devices=tuple(map(str, devices)))
+    return host.start(name, order)
+
+
+def resume(name: str, key: AttemptKey, scratch: str) -> Look:
+    _check_outlives()
+    return host.resume(name, key, scratch)
+
+
+def stop(name: str, key: AttemptKey, scratch: str) -> Look:
+    return host.stop(name, key, scratch)
+
+
+def look(name: str, keys: Sequence[AttemptKey], scratch: str) -> Sequence[Look]:
+    return host.look(name, keys, scratch)
+
+
+def discard(name: str, key: AttemptKey, scratch: str) -> None:
+    host.discard(name, key, scratch)
+
+
+def read(name: str, key: AttemptKey, scratch: str, files: Sequence[File]) -> Iterator[Chunk]:
+    yield from host.read(name, key, scratch, files)
+
+
+def _check_outlives() -> None:
+    """Raises AgingError where Ray would end the runner together with the worker that started it."""
+    for setting in _REAPING:
+        if os.environ.get(setting, "").lower() in ("1", "true"):
+            raise AgingError(
+                f"The Ray node of this host was started with {setting}=1, so Ray would end the campaign that it starts. "
+                "Start the Ray node without it."
+            )

@@ -1,0 +1,1 @@
+"""What a whole study found: variants over hosts, hosts that differ, cells that are missing."""

@@ -1,0 +1,253 @@
+"""Every cell of a study accounted for: which attempt on which host, in what state, what of it is here, and why.
+
+From the plan's cells and the state of the ledger alone: nothing is asked of a host.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from aging.core.format import byte_size, readable_duration
+from aging.core.plain_text import one_line
+from aging.study.cells import Cell
+from aging.study.fleet import AttemptState
+from aging.study.state import Attempt, CellState, HostState, StudyState
+
+Status = Literal[
+    "counted",
+    "running",
+    "starting",
+    "collecting",
+    "host_lost",
+    "abandoned",
+    "lost",
+    "ended",
+    "waiting",
+    "given_up",
+]
+"""``counted``: it has a result. ``collecting``: complete on its host, and not all of it is here. ``host_lost``: its
+host is gone and may return. ``abandoned``: its runner is gone and can be continued. ``lost``: its last attempt was
+given up, another may follow. ``ended``: its last attempt ended without a result."""
+
+_WHOLE: frozenset[AttemptState] = frozenset(("completed", "decided"))
+_ENDED: frozenset[AttemptState] = frozenset(("interrupted", "halted", "died", "failed", "refused"))
+_QUIET: frozenset[Status] = frozenset(("running", "starting", "collecting", "waiting"))
+"""Nothing is wrong with a cell of these."""
+
+_LIVE: Mapping[AttemptState, Status] = {"running": "running", "abandoned": "abandoned"}
+_WORDS: Mapping[Status, str] = {
+    "running": "running",
+    "starting": "starting",
+    "collecting": "being collected",
+    "host_lost": "host lost",
+    "abandoned": "runner gone",
+    "lost": "attempt lost",
+    "waiting": "waiting for a host",
+    "given_up": "given up",
+}
+_NAMED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class CellRow:
+    """A cell with its latest attempt, or the one that counts. Times in seconds, ``size`` in bytes of collected files.
+
+    ``words`` is its state as a reader is shown it and ``why`` the reason in a sentence, empty where there is none.
+    ``remaining`` is until the planned end; None where it is not running. ``host`` and ``attempt`` are None before its
+    first attempt; ``attempts`` is how many there were.
+    """
+
+    cell: str
+    variant: str
+    replicate: int
+    status: Status
+    words: str
+    host: str | None
+    attempt: int | None
+    attempts: int
+    since: float | None
+    remaining: float | None
+    files: int
+    size: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Accounting:
+    """All cells of the plan, in its order, and the whole in one sentence. ``runner`` runs the study now.
+
+    ``outcome`` is None while it is not ended; ``started`` in epoch seconds, ``elapsed`` in seconds from then to its
+    end, or until now.
+    """
+
+    study: str
+    rows: Sequence[CellRow]
+    hosts: Sequence[HostState]
+    outcome: str | None
+    runner: int | None
+    started: float | None
+    elapsed: float | None
+    sentence: str
+
+    @property
+    def state(self) -> str:
+        """Its outcome; ``running``, or ``abandoned`` where it has not ended and no process runs it."""
+        return self.outcome or ("abandoned" if self.runner is None else "running")
+
+    @property
+    def missing(self) -> Sequence[CellRow]:
+        """The cells without a result."""
+        return [row for row in self.rows if row.status != "counted"]
+
+
+def accounting(
+    study: str, cells: Sequence[Cell], state: StudyState, now: float, runner: int | None = None
+) -> Accounting:
+    """``now`` in epoch seconds; ``runner`` is the pid of the process that runs the study, None where there is none."""
+    rows = [_row(cell, state, now) for cell in cells]
+    until = now if state.ended is None else state.ended
+    return Accounting(
+        study,
+        rows,
+        [state.hosts[name] for name in sorted(state.hosts)],
+        state.outcome,
+        runner,
+        state.started,
+        None if state.started is None else max(until - state.started, 0.0),
+        _sentence(rows, state, runner),
+    )
+
+
+def lost_attempts(cells: Sequence[Cell], state: StudyState) -> Iterator[tuple[Cell, Attempt]]:
+    """The attempts that do not count and will not, in the order of the plan."""
+    for cell in cells:
+        known = state.cells.get(cell.name, CellState(cell.name))
+        for attempt in known.attempts:
+            over = attempt.lost is not None or attempt.state in _ENDED or known.result is not None
+            if over and attempt is not known.result:
+                yield cell, attempt
+
+
+def span(seconds: float) -> str:
+    """``41 min``: a length of time in one unit, rounded."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 90 * 60:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.0f} h" if seconds < 48 * 3600 else f"{seconds / 86400:.0f} days"
+
+
+def collected(files: int, size: int) -> str:
+    """``12 files, 3.40 MiB``; empty where nothing was collected."""
+    return f"{files:,} {'file' if files == 1 else 'files'}, {byte_size(size)}" if files else ""
+
+
+def _row(cell: Cell, state: StudyState, now: float) -> CellRow:
+    known = state.cells.get(cell.name, CellState(cell.name))
+    attempt = known.result or (known.attempts[-1] if known.attempts else None)
+    host = None if attempt is None else state.hosts.get(attempt.host)
+    status = _status(known, attempt, host)
+    since = None if attempt is None else max(now - attempt.placed, 0.0)
+    return CellRow(
+        cell=cell.name,
+        variant=cell.variant,
+        replicate=cell.replicate,
+        status=status,
+        words=_words(status, attempt),
+        host=None if attempt is None else one_line(attempt.host),
+        attempt=None if attempt is None else attempt.number,
+        attempts=len(known.attempts),
+        since=since,
+        remaining=max(cell.seconds - since, 0.0) if since is not None and status in ("running", "starting") else None,
+        files=0 if attempt is None else attempt.files,
+        size=0 if attempt is None else attempt.size,
+        why=one_line(_why(status, known, attempt, host, now)),
+    )
+
+
+def _status(known: CellState, attempt: Attempt | None, host: HostState | None) -> Status:  # noqa: PLR0911 - a table
+    if known.result is not None:
+        return "counted"
+    if known.given_up is not None:
+        return "given_up"
+    if attempt is None:
+        return "waiting"
+    if attempt.lost is not None:
+        return "lost"
+    if attempt.state in _ENDED:
+        return "ended"
+    if host is not None and host.lost is not None:
+        return "host_lost"
+    if attempt.state in _WHOLE:
+        return "collecting"
+    return _LIVE.get(attempt.state, "starting")
+
+
+def _words(status: Status, attempt: Attempt | None) -> str:
+    """An ended attempt in the word of its own state."""
+    return attempt.state if attempt is not None and status in ("counted", "ended") else _WORDS[status]
+
+
+def _why(status: Status, known: CellState, attempt: Attempt | None, host: HostState | None, now: float) -> str:
+    """The reason why it has no result yet; of a cell that was begun again why its attempt before was given up."""
+    reason = ""
+    if status == "given_up":
+        reason = _joined(known.given_up or "", _end_of(attempt, host, now))
+    elif status in ("lost", "ended", "host_lost", "abandoned"):
+        reason = _end_of(attempt, host, now)
+    elif attempt is not None and attempt.why and status != "counted":
+        reason = attempt.why
+    if not reason and len(known.attempts) > 1 and (before := [one for one in known.attempts if one is not attempt]):
+        last = before[-1]
+        said = last.lost or last.why or last.state
+        reason = f"attempt {last.number} on {last.host}: {said}"
+    return reason
+
+
+def _end_of(attempt: Attempt | None, host: HostState | None, now: float) -> str:
+    """Why an attempt has no result: ``host c was lost 41 min ago``, and what its study or host said of it."""
+    if attempt is None:
+        return ""
+    away = ""
+    if host is not None and host.lost is not None:
+        away = f"host {attempt.host} was lost {span(max(now - host.lost, 0.0))} ago"
+    return _joined(away, attempt.lost or attempt.why or "")
+
+
+def _joined(*parts: str) -> str:
+    return "; ".join(dict.fromkeys(part.rstrip(".") for part in parts if part))
+
+
+def _sentence(rows: Sequence[CellRow], state: StudyState, runner: int | None) -> str:
+    """What a reader wants first: how many cells have a result, and which are missing and why."""
+    total, missing = len(rows), [row for row in rows if row.status != "counted"]
+    noun = "cell has" if total == 1 else "cells have"
+    if not missing:
+        return f"All {total} {noun} a result." if total != 1 else "The cell has a result."
+    whole = f"{total - len(missing)} of {total} {noun} a result"
+    if state.outcome is None and runner is not None:
+        return f"{'; '.join([whole, *_under_way(missing)])}."
+    named = [f"{row.cell} is missing{f': {row.why}' if row.why else f' ({row.words})'}" for row in missing[:_NAMED]]
+    more = [f"{len(missing) - _NAMED} more are missing"] if len(missing) > _NAMED else []
+    return f"{'; '.join([whole, *named, *more])}."
+
+
+def _under_way(missing: Sequence[CellRow]) -> Iterator[str]:
+    counts = Counter(row.words for row in missing if row.status in _QUIET)
+    for words, count in counts.items():
+        yield f"{count} {words}"
+    troubled = [row for row in missing if row.status not in _QUIET]
+    for row in troubled[:_NAMED]:
+        yield f"{row.cell}: {row.why or row.words}"
+    if len(troubled) > _NAMED:
+        yield f"{len(troubled) - _NAMED} more have trouble"
+
+
+def headline(account: Accounting) -> str:
+    """``versions · running · 1h 05m elapsed``."""
+    phase = "no process runs it; aging resume continues it" if account.state == "abandoned" else account.state
+    elapsed = "" if account.elapsed is None else f" · {readable_duration(account.elapsed)} elapsed"
+    return f"{one_line(account.study)} · {phase}{elapsed}"

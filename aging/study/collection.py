@@ -1,0 +1,165 @@
+"""Copies files of an attempt into the study's folder: each is here as a whole and verified, or not at all."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import shutil
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+from aging.core.errors import AgingError, StorageError, writing
+from aging.study.fleet import Chunk, File
+
+PART = ".part"
+
+RESERVE_BYTES = 64 * 2**20
+"""Kept free in the folder of results, for the ledger and the findings."""
+
+
+class DamagedCopyError(AgingError):
+    """Content of a file that is not what its host said it was."""
+
+
+class FullError(StorageError):
+    """No room for collected files; they stay on their hosts."""
+
+
+Read = Callable[[Sequence[File]], AsyncIterator[Chunk]]
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What is here of an attempt: number of files, and bytes; ``copied`` of them now."""
+
+    files: int
+    size: int
+    copied: int
+
+
+async def collect(folder: Path, files: Sequence[File], read: Read, *, whole: bool) -> Collected:
+    """Copy the files that are not here yet. ``whole``: they are all of the attempt, and others are removed.
+
+    Raises DamagedCopyError for content of another size or SHA-256, FullError without room, StorageError if a file
+    cannot be written, and what ``read`` raises. What was copied before stays.
+    """
+    for one in files:
+        path = PurePosixPath(one.path)
+        if path.is_absolute() or ".." in path.parts or not path.parts or path.name.endswith(PART):
+            raise DamagedCopyError(f"{one.path!r} is not the path of a file in a result directory")
+    wanted = await asyncio.to_thread(_absent, folder, files)
+    size = sum(one.size for one in wanted)
+    with writing(folder):
+        await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+        free = shutil.disk_usage(folder).free
+    if wanted and free < size + RESERVE_BYTES:
+        raise FullError(f"{folder}: {size:,} bytes are to be collected, and {free:,} are free; make room")
+    if wanted:
+        await _copy(folder, wanted, read(wanted))
+    if whole:
+        await asyncio.to_thread(_prune, folder, {one.path for one in files})
+    return Collected(len(files), sum(one.size for one in files), len(wanted))
+
+
+async def _copy(folder: Path, wanted: Sequence[File], chunks: AsyncIterator[Chunk]) -> None:
+    """Write the content of ``wanted`` files, which comes in their order."""
+    left = list(wanted)
+    copy: _Copy | None = None
+    try:
+        async for chunk in chunks:
+            if copy is None:
+                if not left:
+                    raise DamagedCopyError(f"{folder}: got more than was asked for, from {chunk.path} on")
+                copy = _Copy(folder, left.pop(0))
+            if await asyncio.to_thread(copy.add, chunk):
+                copy = None
+        if copy is not None or left:
+            name = copy.file.path if copy is not None else left[0].path
+            raise DamagedCopyError(f"{folder / name}: its content did not come to its end")
+    finally:
+        if copy is not None:
+            copy.drop()
+
+
+class _Copy:
+    """One file, on its way."""
+
+    def __init__(self, folder: Path, file: File) -> None:
+        self.file = file
+        self._path = folder / file.path
+        self._part = self._path.with_name(self._path.name + PART)
+        self._sha256 = hashlib.sha256()
+        self._size = 0
+        with writing(self._path):
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._handle: BinaryIO = self._part.open("wb")
+
+    def add(self, chunk: Chunk) -> bool:
+        """Write a chunk; whether the file is complete now, and in its place."""
+        if str(chunk.path) != self.file.path or chunk.offset != self._size:
+            raise DamagedCopyError(f"{self._path}: expected its bytes from {self._size} on, got {chunk.path}")
+        with _room(self._path):
+            self._handle.write(chunk.content)
+        self._sha256.update(chunk.content)
+        self._size += len(chunk.content)
+        if self._size < self.file.size:
+            return False
+        if self._size != self.file.size or self._sha256.hexdigest() != self.file.sha256:
+            raise DamagedCopyError(f"{self._path}: the copy has another size or SHA-256 than the file on its host")
+        with _room(self._path):
+            self._handle.flush()
+            os.fsync(self._handle.fileno())
+            self._handle.close()
+            self._part.replace(self._path)
+            _sync(self._path.parent)
+        return True
+
+    def drop(self) -> None:
+        self._handle.close()
+        self._part.unlink(missing_ok=True)
+
+
+@contextmanager
+def _room(path: Path) -> Iterator[None]:
+    """Turn an OSError of the body into a FullError that names the file."""
+    try:
+        yield
+    except OSError as error:
+        raise FullError(f"{path}: cannot be written: {error.strerror or error}") from error
+
+
+def _absent(folder: Path, files: Sequence[File]) -> Sequence[File]:
+    return [one for one in files if not _is_here(folder / one.path, one)]
+
+
+def _is_here(path: Path, file: File) -> bool:
+    try:
+        if path.stat().st_size != file.size:
+            return False
+        with path.open("rb") as content:
+            return hashlib.file_digest(content, "sha256").hexdigest() == file.sha256
+    except OSError:
+        return False
+
+
+def _prune(folder: Path, names: set[str]) -> None:
+    """Remove what is not of the attempt: parts, and files as they were while it ran."""
+    with writing(folder):
+        for path in sorted(folder.rglob("*"), reverse=True):
+            if path.is_dir() and not path.is_symlink():
+                if not any(path.iterdir()):
+                    path.rmdir()
+            elif path.relative_to(folder).as_posix() not in names:
+                path.unlink()
+
+
+def _sync(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

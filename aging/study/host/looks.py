@@ -1,0 +1,93 @@
+"""An attempt as its host has it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from aging.core.clock import Timeline, boot_id
+from aging.core.errors import ResultsError
+from aging.core.processes.logs import tail
+from aging.store import events
+from aging.store.events import Event
+from aging.store.journal import read_journal
+from aging.store.lock import owner_of
+from aging.store.state import RESUMABLE, CampaignState, fold
+from aging.study.fleet import AttemptKey, AttemptState, Look
+from aging.study.host.busy import name_of, starting_now
+from aging.study.host.digests import sealed_files
+from aging.study.host.folder import AttemptFolder, HostFolder
+
+_UNENDED = ("preparing", "running", "draining")
+
+
+def look(host: str, keys: Sequence[AttemptKey], scratch: str) -> tuple[Look, ...]:
+    """The attempts, in the order of ``keys``. Changes nothing but the cache of digests."""
+    folder = HostFolder.of(scratch, host)
+    return tuple(look_at(folder, key) for key in keys)
+
+
+def look_at(host: HostFolder, key: AttemptKey, *, by_starter: bool = False) -> Look:
+    """One attempt; ``by_starter`` by the holder of the host's lock of starts."""
+    attempt = host.attempt(key)
+    directory = attempt.directory()
+    if directory is None:
+        return _without_results(host, key, attempt, by_starter=by_starter)
+    owner = owner_of(directory)  # before the journal: who ends in between has written its end
+    try:
+        journal = read_journal(directory / "journal.jsonl")
+    except ResultsError as error:
+        return Look(key, "abandoned", why=str(error), directory=str(directory))
+    state = fold(journal)
+    runner = owner.pid if owner is not None and owner.role == "runner" else None
+    if owner is not None and owner.role != "keeper":
+        ends, sealed = _ends(state), sealed_files(attempt, directory, ended=False)
+        return Look(key, "running", ends, directory=str(directory), sealed=sealed, runner=runner)
+    ended = state.phase not in _UNENDED
+    return Look(
+        key,
+        _ended_state(state),
+        resumable=state.phase in RESUMABLE,
+        why=_why(journal, directory),
+        directory=str(directory),
+        sealed=sealed_files(attempt, directory, ended=ended and owner is None),
+    )
+
+
+def _without_results(host: HostFolder, key: AttemptKey, attempt: AttemptFolder, *, by_starter: bool) -> Look:
+    if attempt.refused.is_file():
+        return Look(key, "refused", why=attempt.refused.read_text(errors="replace"))
+    if not by_starter and starting_now(host) == name_of(key):
+        return Look(key, "running")
+    return Look(key, "absent")
+
+
+def _ended_state(state: CampaignState) -> AttemptState:
+    match state.phase:
+        case "preparing" | "running" | "draining":
+            return "abandoned"
+        case phase:
+            return phase
+
+
+def _ends(state: CampaignState) -> float | None:
+    """Seconds until the planned end of a campaign that runs: of all its load, and of the runs under way."""
+    if state.started is None or state.planned_seconds is None or state.boot != boot_id():
+        return None
+    now = Timeline(state.shift).of(time.monotonic())
+    under_way = [end for run in state.runs.values() if run.load_end is None and (end := run.planned_end) is not None]
+    return max(0.0, max([state.started.mono + state.planned_seconds, *under_way]) - now)
+
+
+def _why(journal: Sequence[Event], directory: Path) -> str | None:
+    """Why it halted, died, was decided or failed, in a sentence; None for another state."""
+    match journal[-1] if journal else None:
+        case events.CampaignHalted(reason=why) | events.CampaignDied(reason=why) | events.CampaignDecided(reason=why):
+            return why
+        case events.CampaignFailed():
+            last = "; ".join(tail(directory / "runner.log", 1))
+            return f"no server became ready: {last}" if last else "no server became ready"
+        case None:
+            return "; ".join(tail(directory / "runner.log", 1)) or "its runner ended before the campaign began"
+    return None

@@ -1,0 +1,327 @@
+"""Reads and validates a study file and its campaign for every combination of levels; reports all mistakes together."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from itertools import product
+from math import prod
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+from aging.campaign.errors import suggestion, validate_table
+from aging.campaign.key_paths import KeyPath, key_path
+from aging.campaign.load import CampaignText, Kinds, campaign_of, read_campaign
+from aging.campaign.schema import Campaign
+from aging.core.errors import CampaignError, Mistake, MistakeCode
+from aging.load.schedule.input_files import found_from, input_paths, read_inputs
+from aging.study.level_text import UnwritableLevelsError, with_levels
+from aging.study.schema import HostsTable, StudyFile
+
+ALIKE = ("driver", "gpu", "cpu", "kernel", "python", "packages")
+"""The facts in which hosts can be asked to agree."""
+
+MOST_BYTES = 64 * 2**20
+"""Size of all files of a study together: they travel with every order."""
+
+_MOST_VARIANTS = 512
+_MOST_CELLS = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One combination of levels: by key path, the campaign file's text with them in place, and that text validated.
+
+    ``campaign`` has what was found by reading the files of its load, which are where they are on this host.
+    """
+
+    levels: Mapping[str, Any]
+    text: str
+    campaign: Campaign
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """A valid study: its file, both texts as they were given, and the content of its input files by relative path.
+
+    ``text`` is None for a campaign that is run as a study without a study file.
+    """
+
+    file: StudyFile
+    text: str | None
+    campaign: CampaignText
+    variants: Sequence[Variant]
+    files: Mapping[str, bytes]
+
+
+def is_study(source: Path | str) -> bool:
+    """Whether a file, or a text, is a study's: TOML with a key ``campaign``. False for what cannot be read."""
+    try:
+        text = source.read_bytes().decode("utf-8") if isinstance(source, Path) else source
+        return "campaign" in tomllib.loads(text)
+    except (OSError, ValueError, RecursionError):
+        return False
+
+
+def load_study(path: Path, kinds: Kinds) -> Study:
+    """Read a study file, its campaign and its files. Raises :class:`CampaignError` with every mistake."""
+    text, source = read_campaign(path).text, str(path)
+    raw = _tables(text, source)
+    mistakes: list[Mistake] = []
+    file: StudyFile | None = validate_table(StudyFile, raw, "", mistakes)
+    hosts = raw.get("hosts", {})
+    table = None if file is None else file.hosts
+    if file is None and isinstance(hosts, dict):
+        table = validate_table(HostsTable, hosts, "hosts", [])
+    if table is not None:
+        mistakes += _hosts_mistakes(table, None if file is None else file.replicates)
+    files = _read_files(raw.get("files"), path.parent, mistakes)
+    template = _template(raw.get("campaign"), path.parent, mistakes)
+    variants: Sequence[Variant] = ()
+    if template is not None:
+        valid = _variants(template, raw.get("matrix", {}), kinds, mistakes)
+        variants = [_with_inputs(variant, path.parent, files, mistakes) for variant in valid]
+    if file is not None and len(variants) * file.replicates > _MOST_CELLS:
+        what = f"{len(variants)} combinations times {file.replicates:,} are over {_MOST_CELLS:,} cells; take fewer"
+        mistakes.append(Mistake("replicates", what, MistakeCode.OUT_OF_RANGE))
+    mistakes = list(dict.fromkeys(mistakes))
+    if mistakes or file is None or template is None:
+        raise CampaignError(source, mistakes)
+    return Study(file, text, template, variants, files)
+
+
+def study_of_campaign(text: str, source: str, hosts: int | None, kinds: Kinds, base: Path | None = None) -> Study:
+    """A campaign as a study of one variant with a replicate on each of ``hosts`` hosts; on one by default.
+
+    The files that its load reads come with it, from below ``base``, the current folder by default. Raises
+    :class:`CampaignError` with every mistake.
+    """
+    raw = _tables(text, source)
+    campaign = campaign_of(raw, kinds, source)
+    folder = Path() if base is None else base
+    mistakes: list[Mistake] = []
+    paths = [one for one in input_paths(campaign) if not Path(one).is_absolute()]
+    files = _read_files(paths, folder, mistakes, key="load")
+    if mistakes:
+        raise CampaignError(source, mistakes)
+    campaign = read_inputs(found_from(campaign, folder), source).campaign
+    file = StudyFile(
+        name=campaign.name,
+        description=campaign.description,
+        campaign=Path(source).name,
+        seed=campaign.seed,
+        replicates=hosts or 1,
+        files=tuple(paths),
+        hosts=HostsTable(count=hosts),
+    )
+    return Study(file, None, CampaignText(text, source), (Variant({}, text, campaign),), files)
+
+
+def _tables(text: str, source: str) -> dict[str, Any]:
+    """The tables of a TOML text. Raises :class:`CampaignError` that names ``source``."""
+    try:
+        return tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise CampaignError(source, [Mistake("", f"is not TOML: {error}", MistakeCode.NOT_TOML)]) from None
+
+
+def _template(name: Any, folder: Path, mistakes: list[Mistake]) -> CampaignText | None:
+    """The campaign file; None if it cannot be read or is no TOML, which is appended to ``mistakes``."""
+    if not isinstance(name, str) or not name:
+        return None  # validate_table has reported it
+    path = folder / name
+    try:
+        text = read_campaign(path)
+        _tables(text.text, str(path))
+    except CampaignError as error:
+        mistakes.extend(Mistake("campaign", f"{path} {one.what}", one.code) for one in error.mistakes)
+        return None
+    if is_study(text.text):
+        what = f"{path} is a study file, with a key `campaign` of its own; name the campaign file"
+        mistakes.append(Mistake("campaign", what, MistakeCode.CONFLICT))
+        return None
+    return text
+
+
+def _variants(template: CampaignText, matrix: Any, kinds: Kinds, mistakes: list[Mistake]) -> Sequence[Variant]:
+    """Every combination of levels, validated; what is wrong is appended to ``mistakes``."""
+    raw = _tables(template.text, template.source)
+    paths = _paths(raw, matrix, kinds, mistakes)
+    if paths is None:
+        return ()
+    count = prod(len(levels) for levels in paths.values())
+    if count > _MOST_VARIANTS:
+        what = f"has {count:,} combinations of levels, over {_MOST_VARIANTS}; take fewer levels"
+        mistakes.append(Mistake("matrix", what, MistakeCode.OUT_OF_RANGE))
+        return ()
+    found: list[Variant] = []
+    wrong: list[tuple[Sequence[Any], Mistake]] = []
+    points = list(product(*paths.values()))
+    for point in points:
+        levels = {path.path: level for path, level in zip(paths, point, strict=True)}
+        varied = deepcopy(raw)
+        try:
+            for path, level in zip(paths, point, strict=True):
+                path.put(varied, deepcopy(level))
+        except (TypeError, AttributeError):
+            wrong.append((point, Mistake("", "a part of a key path is not a table", MistakeCode.WRONG_TYPE)))
+            continue
+        try:
+            campaign = campaign_of(varied, kinds, template.source)
+            text = with_levels(template.text, list(zip(paths, point, strict=True)), varied)
+        except CampaignError as error:
+            wrong += [(point, mistake) for mistake in error.mistakes]
+        except UnwritableLevelsError as error:
+            wrong.append((point, Mistake("", str(error), MistakeCode.INVALID_VALUE)))
+        else:
+            found.append(Variant(levels, text, campaign))
+    mistakes += _of_levels(template.source, list(paths.items()), points, wrong)
+    return found
+
+
+def _paths(
+    raw: Mapping[str, Any], matrix: Any, kinds: Kinds, mistakes: list[Mistake]
+) -> Mapping[KeyPath, Sequence[Any]] | None:
+    """The levels by key path; None if one is wrong."""
+    if not isinstance(matrix, dict):
+        return None  # validate_table has reported it
+    found: dict[KeyPath, Sequence[Any]] = {}
+    before = len(mistakes)
+    factors = raw.get("factors")
+    for path, levels in matrix.items():
+        where = f'matrix."{path}"'
+        at = key_path(raw, kinds.deployments, path, where)
+        if isinstance(at, Mistake):
+            mistakes.append(at)
+        elif at is None:
+            mistakes.append(Mistake(where, "the campaign file has no [load]", MistakeCode.CONFLICT))
+        if isinstance(factors, dict) and path in factors:
+            what = "is a factor of the campaign file, too; keep one of them"
+            mistakes.append(Mistake(where, what, MistakeCode.CONFLICT))
+        if not isinstance(levels, list):
+            return None  # validate_table has reported it
+        if not levels:
+            mistakes.append(Mistake(where, "has no levels; list at least one", MistakeCode.OUT_OF_RANGE))
+        if len({repr(level) for level in levels}) < len(levels):
+            what = f"has a level twice: {', '.join(map(repr, levels))}"
+            mistakes.append(Mistake(where, what, MistakeCode.DUPLICATE_NAME))
+        if isinstance(at, KeyPath):
+            found[replace(at, keys=tuple(at.keys), places=tuple(at.places))] = levels
+    return None if len(mistakes) > before else found
+
+
+def _of_levels(
+    source: str,
+    paths: Sequence[tuple[KeyPath, Sequence[Any]]],
+    points: Sequence[Sequence[Any]],
+    wrong: Sequence[tuple[Sequence[Any], Mistake]],
+) -> Iterator[Mistake]:
+    """Each mistake once: of the campaign file where all combinations have it, of levels where exactly theirs do."""
+    by_mistake: dict[Mistake, set[str]] = {}
+    for point, mistake in wrong:
+        by_mistake.setdefault(mistake, set()).add(repr(point))
+    for mistake, having in by_mistake.items():
+        if len(having) == len(points):
+            yield Mistake("campaign", f"{source}: {mistake}", mistake.code)
+            continue
+        for place, (path, levels) in enumerate(paths):
+            guilty = [level for level in levels if any(repr(p) in having for p in points if _has(p, place, level))]
+            if having == {repr(p) for p in points if any(_has(p, place, level) for level in guilty)}:
+                which = ", ".join(map(repr, guilty))
+                yield Mistake(f'matrix."{path.path}"', f"level {which}: {mistake}", mistake.code)
+                break
+        else:
+            for point in points:
+                if repr(point) in having:
+                    text = ", ".join(f"{path.path} = {level!r}" for (path, _), level in zip(paths, point, strict=True))
+                    yield Mistake("matrix", f"{text}: {mistake}", mistake.code)
+
+
+def _has(point: Sequence[Any], place: int, level: Any) -> bool:
+    return repr(point[place]) == repr(level)
+
+
+def _read_files(names: Any, folder: Path, mistakes: list[Mistake], key: str = "files") -> Mapping[str, bytes]:
+    """The content of a study's files by relative path; what is wrong with them is appended to ``mistakes``."""
+    found: dict[str, bytes] = {}
+    left = MOST_BYTES
+    for name in names if isinstance(names, list) else ():
+        if not isinstance(name, str):
+            continue  # validate_table has reported it
+        path = PurePosixPath(name)
+        if path.is_absolute() or ".." in path.parts or not path.parts:
+            what = f"{name!r} must be a path below the folder of this file, without `..`"
+            mistakes.append(Mistake(key, what))
+            continue
+        if str(path) in found:
+            mistakes.append(Mistake(key, f"{name!r} is listed twice", MistakeCode.DUPLICATE_NAME))
+            continue
+        file = folder / path
+        try:
+            if file.is_dir():
+                what = f"{file} is a folder; list its files"
+                mistakes.append(Mistake(key, what, MistakeCode.UNREADABLE_FILE))
+                continue
+            with file.open("rb") as handle:
+                content = handle.read(max(left, 0) + 1)
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "not a file name"
+            mistakes.append(Mistake(key, f"{file} cannot be read: {reason}", MistakeCode.UNREADABLE_FILE))
+            continue
+        found[str(path)] = content
+        if left >= 0 > left - len(content):
+            what = f"are over 64 MiB together, from {name!r} on; put large files on every host and name them absolutely"
+            mistakes.append(Mistake(key, what, MistakeCode.OUT_OF_RANGE))
+        left -= len(content)
+    return found
+
+
+def _with_inputs(variant: Variant, folder: Path, files: Mapping[str, bytes], mistakes: list[Mistake]) -> Variant:
+    """The variant as reading its load's files completes it; files that the study lacks, and mistakes in them."""
+    paths = [one for one in input_paths(variant.campaign) if not Path(one).is_absolute()]
+    absent = [one for one in paths if str(PurePosixPath(one)) not in files]
+    for one in absent:
+        what = f"lacks {one!r}, which the load of the campaign reads; add it"
+        mistakes.append(Mistake("files", what, MistakeCode.MISSING_KEY))
+    if absent:
+        return variant
+    try:
+        return replace(variant, campaign=read_inputs(found_from(variant.campaign, folder), "").campaign)
+    except CampaignError as error:
+        mistakes += [Mistake("campaign", str(mistake), mistake.code) for mistake in error.mistakes]
+        return variant
+
+
+def _hosts_mistakes(hosts: HostsTable, replicates: int | None) -> Iterator[Mistake]:
+    for name in hosts.alike:
+        if name not in ALIKE:
+            yield Mistake("hosts.alike", f"unknown fact {name!r}; {suggestion(name, ALIKE)}", MistakeCode.UNKNOWN_NAME)
+    if hosts.driver is not None:
+        try:
+            SpecifierSet(hosts.driver)
+        except InvalidSpecifier:
+            what = f"must be versions like `>=550,<560`, got {hosts.driver!r}"
+            yield Mistake("hosts.driver", what)
+    if hosts.exclusive:
+        for key in ("cpus", "devices"):
+            if key in hosts.model_fields_set and getattr(hosts, key):
+                what = "has no effect where a cell takes the whole host; set `exclusive = false`, or leave it out"
+                yield Mistake(f"hosts.{key}", what, MistakeCode.CONFLICT)
+    elif hosts.gpus is not None and hosts.gpus < hosts.devices:
+        what = f"a host may have {hosts.gpus}, and a cell takes {hosts.devices} (`devices`); raise it, or leave it out"
+        yield Mistake("hosts.gpus", what, MistakeCode.CONFLICT)
+    if hosts.gpus == 0:
+        for key in ("accelerator", "driver"):
+            if getattr(hosts, key) is not None:
+                what = "is of GPUs, and `gpus = 0`; leave one of them out"
+                yield Mistake(f"hosts.{key}", what, MistakeCode.CONFLICT)
+    if hosts.apart and hosts.count is not None and replicates is not None and hosts.count < replicates:
+        what = (
+            f"{hosts.count} hosts cannot take {replicates} replicates on different hosts; "
+            "raise it, or set `apart = false`"
+        )
+        yield Mistake("hosts.count", what, MistakeCode.CONFLICT)

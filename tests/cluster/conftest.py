@@ -1,0 +1,45 @@
+"""A Ray cluster of this machine for the tests of a module; they end every process that they started."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.raylets import LocalCluster, end, new_cluster, processes_naming
+from tests.conftest import unused_port
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.ray)
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_behind() -> Iterator[None]:
+    """In place of the suite's: a node's processes come and go; ``cluster`` and ``scratch`` end what they started."""
+    yield
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[LocalCluster]:
+    """A head and the hosts ``a`` and ``b``, of two CPUs each."""
+    local = new_cluster(unused_port())
+    try:
+        local.start_head()
+        local.start("a")
+        local.start("b", gpus=2)
+        yield local
+    finally:
+        local.end()
+
+
+@pytest.fixture
+def scratch(tmp_path: Path) -> Iterator[str]:
+    """The scratch folder of all hosts; whatever still runs in it is ended."""
+    folder = tmp_path / "scratch"
+    yield str(folder)
+    end(processes_naming(str(folder)))

@@ -1,0 +1,128 @@
+"""The page and the tables of a study: what is decided, what is missing, and that no name of a host is markup."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+
+from aging.app.study_report import read_study, table_text, write_page
+from aging.core.errors import ResultsError
+from aging.report.study import wording
+from aging.report.study.figures import forests
+from aging.report.study.hosts import host_table
+from aging.report.study.record import StudyRecord, absences
+from aging.study.events import HostLost, HostReturned
+from tests.report.study.studies import HOSTILE, HOSTS, made
+
+
+class _Parsed(HTMLParser):
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.links: list[str] = []
+        self.handlers: list[str] = []
+        self.anchors: set[str] = set()
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.handlers += [name for name, _ in attrs if name.startswith("on")]
+        self.links += [value or "" for name, value in attrs if tag == "a" and name == "href"]
+        self.anchors |= {value or "" for name, value in attrs if name == "id"}
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return made(tmp_path_factory.mktemp("lost"))
+
+
+@pytest.fixture(scope="module")
+def record(root: Path) -> StudyRecord:
+    return read_study(root)
+
+
+class TestPage:
+    def test_hostile_host(self, root: Path) -> None:
+        text = write_page(root).read_text()
+        parsed = _Parsed(text)
+        assert parsed.handlers == []
+        assert text.count("<script>alert") == 0
+        assert "<b>lost</b>" not in text
+        assert re.search(r"d&lt;script&gt;", text)
+
+    def test_links(self, root: Path) -> None:
+        parsed = _Parsed(write_page(root).read_text())
+        outside = [link for link in parsed.links if not link.startswith("#")]
+        assert len(outside) == 7 + 1
+        reports = [link for link in outside if link.endswith("report.html")]
+        assert len(reports) == 7
+        assert all((root / unquote(link)).is_file() for link in reports)
+        assert {link[1:] for link in parsed.links if link.startswith("#")} <= parsed.anchors
+
+    def test_links_of_a_page_elsewhere(self, root: Path, tmp_path: Path) -> None:
+        page = write_page(root, tmp_path / "page.html")
+        reports = [link for link in _Parsed(page.read_text()).links if link.endswith("report.html")]
+        assert len(reports) == 7
+        assert all((tmp_path / unquote(link)).is_file() for link in reports)
+
+    def test_loads_nothing(self, root: Path) -> None:
+        text = write_page(root).read_text()
+        assert "default-src 'none'" in text
+        assert not re.search(r"""(?:src|href)=["']?https?:""", text)
+
+    def test_no_study(self, tmp_path: Path) -> None:
+        with pytest.raises(ResultsError):
+            write_page(tmp_path)
+
+
+class TestContent:
+    def test_decisions(self, record: StudyRecord) -> None:
+        found = wording.decisions(record.findings)
+        assert [one.finding.verdict for one in found if one.ages_by] == ["aging"]
+        assert len(found) == 2
+        assert "1 of 2" in wording.headline(record.findings).text
+        assert wording.headline(record.findings).tone == "bad"
+
+    def test_forest(self, record: StudyRecord) -> None:
+        (forest,) = forests(record.findings)
+        assert sum(row.pooled for row in forest.rows) == 2
+        assert len(forest.rows) == 7 + 2
+        assert any("on c" in row.label for row in forest.rows)
+
+    def test_hosts(self, record: StudyRecord) -> None:
+        table = host_table(record)
+        assert list(table.columns) == ["driver"]
+        marked = {row.name for row in table.rows if any(cell.differs for cell in row.facts)}
+        assert marked == {HOSTILE}
+        assert {row.name for row in table.rows if row.clock.differs} == {"c"}
+        assert ("kernel", "6.1.0") in table.same
+        assert {row.name for row in table.rows if row.tone == "bad"} == {HOSTILE}
+        assert {row.name: row.counted for row in table.rows} == {**dict.fromkeys(HOSTS, 2), HOSTILE: 1}
+
+    def test_tables(self, root: Path, record: StudyRecord) -> None:
+        text = table_text(root, "markdown")
+        for row in record.account.rows:
+            assert row.cell in text
+        assert "its disk was" in text
+        assert "\\begin{" in table_text(root, "latex")
+
+    def test_complete(self, tmp_path: Path) -> None:
+        record = read_study(made(tmp_path, complete=True))
+        assert record.account.missing == []
+        assert record.findings.complete
+        assert record.absences == []
+
+
+def test_absences() -> None:
+    events = (
+        HostLost(wall=10.0, host="a"),
+        HostLost(wall=20.0, host="b"),
+        HostReturned(wall=35.0, host="a"),
+        HostReturned(wall=36.0, host="never lost"),
+    )
+    found = [(one.host, one.end - one.begin, one.returned) for one in absences(events, 50.0)]
+    assert found == [("a", 25.0, True), ("b", 30.0, False)]

@@ -1,0 +1,94 @@
+"""Writes ``docs/study.md``, the reference of the study file, from the schema's own descriptions.
+
+``make docs`` writes it; a test compares the committed page with what this makes.
+"""
+
+from __future__ import annotations
+
+from aging.study.load import ALIKE, MOST_BYTES
+from aging.study.schema import HostsTable, StudyFile
+from tools.campaign_reference import keys_table
+from tools.markdown import listed, made_by
+
+EXAMPLE = """\
+name = "cache-over-hosts"
+campaign = "quickstart.toml"
+replicates = 3
+
+[matrix]
+"deployment[llama-cpp-default].cache_ram_mib" = [0, 1024]
+
+[hosts]
+labels = { rack = "b" }
+"""
+
+_TEXT = f"""\
+# The study file
+
+A study is one campaign on many hosts. Its file is [TOML](https://toml.io) and names a [campaign file](campaign.md) as
+its template, levels that are put into it, and the hosts that may run it. The key `campaign` tells it from a campaign
+file. Every combination of levels and replicate is a *cell*: one campaign on one host.
+
+```toml
+{EXAMPLE}```
+
+[`campaigns/hosts/study.toml`](../campaigns/hosts/study.toml) is an example to copy. `aging validate FILE` checks the
+study file and the campaign file with every combination of levels, and reports all mistakes at once, each with its key.
+`aging plan FILE` lists the cells, and says how many hosts, host-hours and bytes they take; `--json` for programs.
+Neither needs a cluster. Types and units of values are those of the
+[campaign file](campaign.md#quantities-and-types); an editor completes and checks the keys with
+[study.schema.json](schemas/study.schema.json).
+
+{made_by("study_reference", "the descriptions in the code")}
+## The top level
+
+{{top}}
+`campaign` and `files` are found from the folder of the study file. `files` must list every file that the load reads by
+a relative path; on a host they lie beside the campaign, at the same relative paths. Together they have at most
+{MOST_BYTES // 2**20} MiB. Larger files are put on every host and on the one that starts the study, and are named by an
+absolute path in the campaign file.
+
+## `[matrix]`
+
+Each key is a key path of the campaign file, in quotes, and its value the list of levels that are put in its place:
+`"load.arrivals.rate"`, `"deployment[NAME].KEY"`, or `"deployment.KEY"` for every deployment whose kind has that key.
+The study has every combination of the levels. Without `[matrix]` all cells run the campaign file as it is. What differs
+within one host belongs into [`[factors]`](campaign.md#factors) of the campaign file; a key cannot be in both.
+
+A combination is named by the words of its levels where they are short and differ, such as `cache_ram_mib-0`, else
+`v01`, `v02`, …; its cells add their replicate: `cache_ram_mib-0-r01`.
+
+The campaign's `seed` is the same in all cells: every host receives the identical load at the identical times after its
+start, so that what differs between replicates is the host, and not the load. Different loads within a cell come from
+`replicas` of the campaign file.
+
+## `[hosts]`
+
+{{hosts}}
+`alike` knows {listed(ALIKE)}. The first host that fits is what the others are compared with. A host is also refused
+where its release of `aging` or its Python is another, or where its clock is more than 2 seconds off. The refusal
+says what was found and what was asked for.
+
+## Which host takes which cell
+
+Cells are placed in randomized blocks: all combinations of the first replicate in random order, then those of the
+second. A host takes a combination only as often as the others do; of the hosts that can take a cell, those with the
+fewest cells come first, and chance decides between them. So a combination is not confounded with a host or with the
+hour. With `apart` no host sees a combination twice, so a study needs as many hosts as replicates. The same `seed`,
+hosts and course give the same assignment.
+
+## The folder of a study
+
+`study.json` has the cells with their levels, and the text of each combination's campaign with its SHA-256. It lies in
+`results/NAME/<UTC start>/` beside copies of the study file, the campaign file and `files/`. A study is resumed from
+these copies, and not if one of them was changed: that would put two experiments into one result.
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    tables = {"{top}": keys_table(StudyFile, without={"matrix", "hosts"}), "{hosts}": keys_table(HostsTable)}
+    text = _TEXT
+    for place, made in tables.items():
+        text = text.replace(place, made)
+    return text
