@@ -23,16 +23,14 @@ from numpy.random import Generator
 from aging.stats.host_effects import Observation, host_deviations, mean_over_hosts
 from analysis.methods.study import conduct, generator, on_all_cores, progress
 
-HOSTS = (2, 3, 5, 8, 16)
-SPREADS = (0.0, 0.5, 1.0, 2.0, 5.0)
-CASES = ("none", "doubled", "two doubled")
-OUTLIER_HOSTS = (4, 8, 16)
+HOSTS = (3, 8, 16)
+SPREADS = (0.0, 1.0, 5.0)
 OUTLIER_SPREADS = (0.0, 0.1, 0.2, 0.3)
 DESIGNS = ("one cell", "two variants, two cells")
 LEVEL = 0.10
 
 _ERROR = 0.02
-_REPLICATES = {True: (1_000, 300), False: (40, 10)}
+_REPLICATES = {True: (400, 100), False: (20, 4)}
 
 Cell = tuple[str, str, int, float, bool]
 
@@ -111,10 +109,11 @@ def naming(case: str, design: str, hosts: int, spread: float, replicates: int) -
 
 def measure(full: bool) -> pd.DataFrame:
     """One row a cell of the study."""
-    cells: list[Cell] = [("coverage", "", hosts, spread, full) for hosts, spread in product(HOSTS, SPREADS)]
-    cells += [
-        (case, design, hosts, spread, full)
-        for case, design, hosts, spread in product(CASES, DESIGNS, OUTLIER_HOSTS, OUTLIER_SPREADS)
+    one, two = DESIGNS
+    cases = [*product(("none", "doubled"), (one,), (8, 16, 4)), *product(("none", "doubled"), (two,), (8,))]
+    asked = [*product(("coverage",), (one,), HOSTS), *cases, ("two doubled", one, 8)]
+    cells: list[Cell] = [
+        (*place, spread, full) for place in asked for spread in (SPREADS if place[0] == "coverage" else OUTLIER_SPREADS)
     ]
     return pd.DataFrame(on_all_cores(_row, cells))
 
@@ -123,7 +122,7 @@ def _row(cell: Cell) -> dict[str, object]:
     part, design, hosts, spread, full = cell
     many, few = _REPLICATES[full]
     row = coverage(hosts, spread, many) if part == "coverage" else naming(part, design, hosts, spread, few)
-    progress(f"{part} {design}, {hosts} hosts, spread {spread:g}")
+    progress(", ".join(f"{name} {value}" for name, value in row.items()))
     return row
 
 

@@ -37,8 +37,8 @@ name = "server"
 kind = "reference"
 [load]
 arrivals = { kind = "constant", rate = 1.0 }
-prompt_tokens = { kind = "fixed", value = 16 }
-output_tokens = { kind = "fixed", value = 16 }
+prompt_tokens = { kind = "fixed", tokens = 16 }
+output_tokens = { kind = "fixed", tokens = 16 }
 """
 RATES = (98.0, 104.0, 91.0, 107.0, 100.0, 103.0, 95.0, 102.0)
 
