@@ -113,6 +113,16 @@ class TestPooled:
         assert one.verdict == "inconclusive"
         assert "not_significant_fdr" in one.note_codes
 
+    def test_harness_is_a_family_of_its_own(self) -> None:
+        """Many series of the harness without a trend do not raise the threshold for the deployments."""
+        made, more = one_variant(RATES[:3]), one_variant(RATES[:3])
+        for name, own in made.found.items():
+            harness = [replace(finding(0.0, "stable", p=0.9), deployment=f"_harness/{n}") for n in range(40)]
+            more.found[name] = replace(own, findings=(*own.findings, *harness))
+        (alone,) = made.analyzed().findings
+        beside = next(one for one in more.analyzed().findings if one.deployment == "server")
+        assert beside.q == alone.q
+
 
 class TestMissingCells:
     def test_verdict_that_they_cannot_change(self) -> None:
