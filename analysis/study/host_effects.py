@@ -19,20 +19,20 @@ from itertools import product
 import numpy as np
 import pandas as pd
 from numpy.random import Generator
+from scipy.special import chdtri, stdtrit
 
-from aging.stats.host_effects import Observation, host_deviations, mean_over_hosts
+from aging.stats.host_effects import Observation, host_deviations
 from analysis.methods.study import conduct, generator, on_all_cores, progress
 
 HOSTS = (2, 3, 5, 8, 16)
 SPREADS = (0.0, 0.5, 1.0, 2.0, 5.0)
-CASES = ("none", "doubled", "two doubled")
-OUTLIER_HOSTS = (4, 8, 16)
 OUTLIER_SPREADS = (0.0, 0.1, 0.2, 0.3)
 DESIGNS = ("one cell", "two variants, two cells")
 LEVEL = 0.10
 
 _ERROR = 0.02
-_REPLICATES = {True: (1_000, 300), False: (40, 10)}
+_REPLICATES = {True: (20_000, 100), False: (400, 4)}
+_STEPS, _WIDE = 60, 2
 
 Cell = tuple[str, str, int, float, bool]
 
@@ -64,26 +64,47 @@ def observed(
 def coverage(hosts: int, spread: float, replicates: int) -> dict[str, object]:
     """One row: the shares of intervals that hold the truth, and the median width of the mean's."""
     rng = generator("host effects", "coverage", hosts, spread)
-    held = np.zeros((replicates, 3))
-    widths = np.zeros(replicates)
-    for number in range(replicates):
-        found = mean_over_hosts(observed(rng, "one cell", spread * rng.standard_normal(hosts), 1.0))
-        sd, new = found.spread, found.new_host
-        held[number, 0] = found.low <= 0 <= found.high
-        held[number, 1] = sd is not None and sd.low <= spread <= sd.high
-        held[number, 2] = np.nan if new is None else new[0] <= spread * rng.standard_normal() <= new[1]
-        widths[number] = found.high - found.low
-    mean, between, new_host = held.mean(axis=0)
+    errors = np.array([errors_of(rng, hosts) for _ in range(replicates)])
+    y = spread * rng.standard_normal((replicates, hosts)) + errors * rng.standard_normal((replicates, hosts))
+    middle, error, between = side_by_side(y, errors)
+    reach = stdtrit(hosts - 1, 0.975) * error
+    new_host = spread * rng.standard_normal(replicates)
+    far = (
+        stdtrit(hosts - 2, 0.975) * np.hypot(error, np.sqrt(between)) if hosts > _WIDE else np.full(replicates, np.nan)
+    )
+    q = _q(y, errors, np.full(replicates, spread**2))
+    # Q falls in the variance: the limits are beside the truth where Q at the truth is beside the quantiles.
+    above = q >= chdtri(hosts - 1, 0.975) if spread else np.full(replicates, True)
     return {
         "part": "coverage",
         "case": "one cell",
         "hosts": hosts,
         "spread": spread,
-        "mean": mean,
-        "host sd": between,
-        "new host": new_host,
-        "width": float(np.median(widths)),
+        "mean": float(np.mean(np.abs(middle) <= reach)),
+        "host sd": float(np.mean(above & (q <= chdtri(hosts - 1, 0.025)))),
+        "new host": float(np.mean(np.abs(middle - new_host) <= far)) if hosts > _WIDE else np.nan,
+        "width": float(np.median(2 * reach)),
     }
+
+
+def side_by_side(y: np.ndarray, errors: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The mean, its error and the variance between hosts of studies of shape (n, hosts), as the package has them."""
+    low, high = np.zeros(len(y)), np.full(len(y), 1e6)
+    freedom = y.shape[1] - 1
+    for _ in range(_STEPS):
+        middle = (low + high) / 2
+        more = _q(y, errors, middle) > freedom
+        low, high = np.where(more, middle, low), np.where(more, high, middle)
+    between = np.where(_q(y, errors, np.zeros(len(y))) <= freedom, 0.0, low)
+    weights = 1 / (errors**2 + between[:, None])
+    total = weights.sum(axis=1)
+    return (weights * y).sum(axis=1) / total, 1 / np.sqrt(total), between
+
+
+def _q(y: np.ndarray, errors: np.ndarray, between: np.ndarray) -> np.ndarray:
+    weights = 1 / (errors**2 + between[:, None])
+    middle = (weights * y).sum(axis=1) / weights.sum(axis=1)
+    return np.asarray((weights * (y - middle[:, None]) ** 2).sum(axis=1))
 
 
 def naming(case: str, design: str, hosts: int, spread: float, replicates: int) -> dict[str, object]:
@@ -111,10 +132,13 @@ def naming(case: str, design: str, hosts: int, spread: float, replicates: int) -
 
 def measure(full: bool) -> pd.DataFrame:
     """One row a cell of the study."""
-    cells: list[Cell] = [("coverage", "", hosts, spread, full) for hosts, spread in product(HOSTS, SPREADS)]
-    cells += [
-        (case, design, hosts, spread, full)
-        for case, design, hosts, spread in product(CASES, DESIGNS, OUTLIER_HOSTS, OUTLIER_SPREADS)
+    one, two = DESIGNS
+    cases = [("none", one, 4), ("none", one, 8), ("none", one, 16), ("doubled", one, 8)]
+    if not full:
+        cases += [("doubled", two, 8), ("two doubled", one, 8)]
+    asked = [*product(("coverage",), (one,), HOSTS), *cases]
+    cells: list[Cell] = [
+        (*place, spread, full) for place in asked for spread in (SPREADS if place[0] == "coverage" else OUTLIER_SPREADS)
     ]
     return pd.DataFrame(on_all_cores(_row, cells))
 
@@ -123,7 +147,7 @@ def _row(cell: Cell) -> dict[str, object]:
     part, design, hosts, spread, full = cell
     many, few = _REPLICATES[full]
     row = coverage(hosts, spread, many) if part == "coverage" else naming(part, design, hosts, spread, few)
-    progress(f"{part} {design}, {hosts} hosts, spread {spread:g}")
+    progress(", ".join(f"{name} {value}" for name, value in row.items()))
     return row
 
 

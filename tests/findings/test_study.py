@@ -37,8 +37,8 @@ name = "server"
 kind = "reference"
 [load]
 arrivals = { kind = "constant", rate = 1.0 }
-prompt_tokens = { kind = "fixed", value = 16 }
-output_tokens = { kind = "fixed", value = 16 }
+prompt_tokens = { kind = "fixed", tokens = 16 }
+output_tokens = { kind = "fixed", tokens = 16 }
 """
 RATES = (98.0, 104.0, 91.0, 107.0, 100.0, 103.0, 95.0, 102.0)
 
@@ -112,6 +112,16 @@ class TestPooled:
         one = only(made.analyzed())
         assert one.verdict == "inconclusive"
         assert "not_significant_fdr" in one.note_codes
+
+    def test_harness_is_a_family_of_its_own(self) -> None:
+        """Many series of the harness without a trend do not raise the threshold for the deployments."""
+        made, more = one_variant(RATES[:3]), one_variant(RATES[:3])
+        for name, own in made.found.items():
+            harness = [replace(finding(0.0, "stable", p=0.9), deployment=f"_harness/{n}") for n in range(40)]
+            more.found[name] = replace(own, findings=(*own.findings, *harness))
+        (alone,) = made.analyzed().findings
+        beside = next(one for one in more.analyzed().findings if one.deployment == "server")
+        assert beside.q == alone.q
 
 
 class TestMissingCells:
