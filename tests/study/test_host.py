@@ -279,8 +279,7 @@ class TestKills:
             assert resume(HOST, KEY, str(folder)).state == "running"
         finally:
             filler.unlink(missing_ok=True)
-            stop(HOST, KEY, str(folder))
-            wait_for(lambda: seen(folder).state != "running", "still drains", 90)
+            wait_for(lambda: stop(HOST, KEY, str(folder)).state != "running", "still drains", 90)
             subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
