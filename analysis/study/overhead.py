@@ -162,7 +162,7 @@ def ray_node(seconds: float) -> Cost:
     """A Ray node without tasks: raylet and agents, and the head's processes are left out."""
     environment = {**os.environ, "RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"}
     port = free_port()
-    ray = [str(Path(sys.executable).with_name("ray")), "start", "--num-cpus=1", "--disable-usage-stats"]
+    ray = [sys.executable, "-m", "ray.scripts.scripts", "start", "--num-cpus=1", "--disable-usage-stats"]
     before = set(psutil.pids())
     with tempfile.TemporaryDirectory(prefix="r", dir="/tmp") as folder:
         try:
@@ -217,10 +217,10 @@ def main() -> None:
     for what in ("core", "megabytes"):
         plain_, study_ = (sum(getattr(one, what) for one in runners[kind]) / 2 for kind in ("plain", "study"))
         report[f"runner_{what}"] = [round(plain_, 4), round(study_, 4), round(study_ / plain_, 3)]
+    print(json.dumps(report, indent=1), flush=True)
     if options.ray:
         node = ray_node(options.seconds)
-        report["ray_node"] = [round(node.core, 5), round(node.megabytes, 1), node.processes]
-    print(json.dumps(report, indent=1))
+        print(json.dumps({"ray_node": [round(node.core, 5), round(node.megabytes, 1), node.processes]}))
 
 
 if __name__ == "__main__":

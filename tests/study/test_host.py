@@ -170,6 +170,27 @@ sys.stdin.read()
 
 
 class TestKills:
+    def test_the_priority_of_the_starters_parent(
+        self, order: Callable[..., Order], scratch: Path, tmp_path: Path
+    ) -> None:
+        """A worker of a cluster has a lower priority than the process that started it, and a campaign has not."""
+        file = tmp_path / "campaign.toml"
+        file.write_text(order(duration="4s").campaign)
+        worker = f"import os\nos.nice(5)\nopen('/proc/self/oom_score_adj', 'w').write('700')\n{STARTER}"
+        argv = [sys.executable, "-c", worker, str(file), str(scratch)]
+        with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as starter:
+            assert starter.stdout is not None
+            state = [starter.stdout.readline().strip() for _ in range(2)][1]
+            starter.kill()
+        if os.geteuid():
+            assert state == "refused"
+            return
+        runner = seen(scratch).runner
+        assert runner is not None
+        assert psutil.Process(runner).nice() == os.getpriority(os.PRIO_PROCESS, 0)
+        score = Path(f"/proc/{runner}/oom_score_adj").read_text()
+        assert score == Path("/proc/self/oom_score_adj").read_text()
+
     def test_the_starter_is_killed(self, order: Callable[..., Order], scratch: Path, tmp_path: Path) -> None:
         file = tmp_path / "campaign.toml"
         file.write_text(order(duration="4s").campaign)
@@ -223,9 +244,14 @@ class TestKills:
 
     def test_stopped_and_resumed(self, order: Callable[..., Order], scratch: Path) -> None:
         start(HOST, order(duration="20s"))
-        stopped = stop(HOST, KEY, str(scratch))
+        stop(HOST, KEY, str(scratch))
+        assert stop(HOST, KEY, str(scratch)).state in ("running", "interrupted")  # no second interrupt
+        wait_for(lambda: seen(scratch).state != "running", "still drains", 90)
+        stopped = seen(scratch)
         assert (stopped.state, stopped.resumable) == ("interrupted", True)
         assert "journal.jsonl" in [file.path for file in stopped.sealed]
+        kinds = [event.kind for event in open_results(stopped.directory or "").events]
+        assert kinds.count("interrupt") == 1
         assert stop(HOST, KEY, str(scratch)).state == "interrupted"
         assert resume(HOST, KEY, str(scratch)).state == "running"
 
@@ -248,13 +274,12 @@ class TestKills:
             wait_for(lambda: seen(folder).state != "running", "not in time", 90)
             halted = seen(folder)
             assert (halted.state, halted.resumable) == ("halted", True)
-            assert "disk" in (halted.why or "") or "space" in (halted.why or "")
+            assert "free" in (halted.why or "") or "space" in (halted.why or "")
             filler.unlink()
             assert resume(HOST, KEY, str(folder)).state == "running"
         finally:
             filler.unlink(missing_ok=True)
-            stop(HOST, KEY, str(folder))
-            wait_for(lambda: seen(folder).state != "running", "still drains", 90)
+            wait_for(lambda: stop(HOST, KEY, str(folder)).state != "running", "still drains", 90)
             subprocess.run(["umount", "-l", str(folder)], check=True)
 
 

@@ -31,6 +31,9 @@ _RESUME_SECONDS = 180.0
 _DRAIN_SECONDS = 10.0
 """A drain that takes longer goes on, and later looks see its end."""
 
+_UNHEARD_SECONDS = 30.0
+"""An interrupt that the journal does not have by then was lost while the runner was starting, and is sent again."""
+
 _STOP_SECONDS = 120.0
 """For a keeper that ends processes (at most 60 s), and for the processes that a killed runner left."""
 
@@ -83,7 +86,7 @@ def _resume(attempt: AttemptFolder, directory: Path, devices: Sequence[str]) -> 
 def stop(host: str, key: AttemptKey, scratch: str) -> Look:
     """Stop an attempt as ``aging stop`` does, and look: one that still drains, seals or is analyzed is ``running``.
 
-    A runner is interrupted once, however often this is called.
+    A runner that drains is not interrupted again, however often this is called: that would end it at once.
     """
     folder = HostFolder.of(scratch, host)
     attempt = folder.attempt(key)
@@ -104,12 +107,21 @@ def stop(host: str, key: AttemptKey, scratch: str) -> Look:
 def _interrupt(attempt: AttemptFolder, directory: Path, owner: Owner) -> None:
     """Interrupt a runner that was not interrupted yet, and whose campaign has not ended."""
     runner = f"{owner.pid} {owner.start}"
-    asked = attempt.stopped.is_file() and attempt.stopped.read_text() == runner
-    if asked or fold(read_journal(directory / "journal.jsonl")).ended is not None:
+    state = fold(read_journal(directory / "journal.jsonl"))
+    if state.ended is not None or state.phase == "draining" or _just_asked(attempt, runner):
         return
     with contextlib.suppress(OSError):  # on a full disk it is stopped as well
         write_synced(attempt.stopped, runner.encode())
     send(owner.identity, signal.SIGINT)
+
+
+def _just_asked(attempt: AttemptFolder, runner: str) -> bool:
+    """Whether this runner was interrupted so shortly before that its journal need not have it."""
+    try:
+        age = time.time() - attempt.stopped.stat().st_mtime
+        return attempt.stopped.read_text() == runner and age < _UNHEARD_SECONDS
+    except OSError:
+        return False
 
 
 def _stop_abandoned(folder: HostFolder, key: AttemptKey, directory: Path) -> Look:
