@@ -87,7 +87,7 @@ def read_study(file: Path, hosts: int | None) -> Study:
     """
     kinds = Catalogue.discovered().kinds()
     if not is_study(file):
-        return study_of_campaign(read_campaign(file).text, str(file), hosts, kinds, file.parent)
+        return study_of_campaign(read_campaign(file).text, str(file), hosts, kinds)
     study = load_study(file, kinds)
     if hosts is None:
         return study
