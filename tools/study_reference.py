@@ -82,6 +82,31 @@ hosts and course give the same assignment.
 `study.json` has the cells with their levels, and the text of each combination's campaign with its SHA-256. It lies in
 `results/NAME/<UTC start>/` beside copies of the study file, the campaign file and `files/`. A study is resumed from
 these copies, and not if one of them was changed: that would put two experiments into one result.
+
+## One cell as one job of a batch system
+
+`aging run STUDY.toml --cell N --study ID` runs the cell N, counted from 0, on this host and without Ray. The jobs
+share the folder of results: the first one makes `results/NAME/ID/`, and each runs its cell in
+`cells/<cell>/a01/` there. ID is the same for all jobs of the study; under Slurm it is `$SLURM_ARRAY_JOB_ID` by
+default. On Kubernetes N is `$JOB_COMPLETION_INDEX`.
+
+A job that is run again
+
+- exits 0 at once where its cell has a result,
+- continues the last attempt, as `aging resume` does, where it was interrupted, halted or killed on a host of this name,
+- begins the next attempt (`a02`) otherwise, at most `attempts` of the study file; then it exits 3,
+- exits 2 where another job runs the cell now, or where ID was made for another study file.
+
+## The host of a cell
+
+A cell runs in `<scratch>/<host>/<study>/<cell>/a01/`: the campaign file, its input files beside it, and the result
+directory below `results/`. The runner is a process of its own that needs neither the cluster nor the process that
+started it. A start is refused, with the reason, where another attempt runs below `<scratch>/<host>` and either
+of the two takes the whole host.
+
+Ray 2.60 runs its workers at niceness 15 and with the OOM score 1000, and their children inherit both. A campaign gets
+those of the raylet instead. Where the user may not lower them, the start is refused; start the host's Ray with
+`RAY_worker_niceness=0 RAY_worker_oom_score_adjustment=0` then.
 """
 
 
