@@ -38,7 +38,9 @@ def scratch(tmp_path: Path) -> Iterator[Path]:
     yield folder
     for journal in folder.glob("*/*/*/a*/results/*/*/journal.jsonl"):
         parts = journal.relative_to(folder).parts
-        stop(parts[0], AttemptKey(parts[1], parts[2], int(parts[3][1:])), str(folder))
+        key = AttemptKey(parts[1], parts[2], int(parts[3][1:]))
+        stop(parts[0], key, str(folder))
+        wait_for(lambda key=key, host=parts[0]: look(host, [key], str(folder))[0].state != "running", "drains", 90)
 
 
 @pytest.fixture
@@ -244,8 +246,10 @@ class TestKills:
             assert "disk" in (halted.why or "") or "space" in (halted.why or "")
             filler.unlink()
             assert resume(HOST, KEY, str(folder)).state == "running"
-            stop(HOST, KEY, str(folder))
         finally:
+            filler.unlink(missing_ok=True)
+            stop(HOST, KEY, str(folder))
+            wait_for(lambda: seen(folder).state != "running", "still drains", 90)
             subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
