@@ -239,3 +239,34 @@ def test_blocks_leave_no_variant_for_the_end() -> None:
     for variant in set(order):
         places = [place for place, one in enumerate(order) if one == variant]
         assert max(after - before for before, after in pairwise(places)) <= 7
+
+
+@given(
+    st.tuples(st.integers(1, 3), st.integers(1, 4), st.integers(0, 2)),
+    st.booleans(),
+    st.lists(st.booleans(), max_size=8),
+    SEEDS,
+)
+def test_every_cell_is_placed_in_the_end(
+    counts: tuple[int, int, int], apart: bool, losses: list[bool], seed: int
+) -> None:
+    """Hosts run one cell at a time, some of which are lost: no cell waits for ever."""
+    variants, replicates, spare = counts
+    hosts = [f"h{number}" for number in range(replicates + spare if apart else 1 + spare)]
+    waiting, past = list(in_order(cells(variants, replicates), seed)), list[Placement]()
+    running: dict[str, Placement] = {}
+    fates = iter(losses)
+    while waiting or running:
+        for cell in list(waiting):
+            free = [host for host in hosts if host not in running]
+            if (host := choose(cell, hosts, past, seed, apart=apart, free=free)) is not None:
+                running[host] = Placement(cell.name, cell.variant, host)
+                past.append(running[host])
+                waiting.remove(cell)
+        assert running, "nothing runs, and cells wait"
+        host = min(running)
+        ended = running.pop(host)
+        if next(fates, False):
+            past[past.index(ended)] = replace(ended, lost=True)
+            waiting.append(next(cell for cell in cells(variants, replicates) if cell.name == ended.cell))
+    assert Counter(one.cell for one in past if not one.lost) == {cell.name: 1 for cell in cells(variants, replicates)}
