@@ -114,7 +114,7 @@ def _families(every: Iterable[Group]) -> list[list[Group]]:
     for group in every:
         indicator = group.indicator
         kind = "tail" if is_tail(indicator) else "engine" if is_engine_series(indicator) else ""
-        families["harness" if group.deployment == HARNESS else kind].append(group)
+        families["harness" if group.deployment.startswith(HARNESS) else kind].append(group)
     return [family for family in families.values() if family]
 
 
