@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
 
-from aging import __version__
+from importlib.metadata import version
 from aging.study import commands, events
 from aging.study.commands import AttemptId, Finish, Note
 from aging.study.events import StudyEvent
@@ -25,7 +25,7 @@ PYTHON = __import__("platform").python_version()
 
 def facts(host: str, disk: str, busy: str | None = None) -> HostFacts:
     return HostFacts(
-        host, disk, "cpu", 8, 2**36, "6.1", "2.36", PYTHON, __version__, "550.1", None, (), {}, 2**40, busy=busy
+        host, disk, "cpu", 8, 2**36, "6.1", "2.36", PYTHON, version("llm-aging"), "550.1", None, (), {}, 2**40, busy=busy
     )
 
 
@@ -112,12 +112,12 @@ class World:
         self.fold.add(event)
 
     def run(self, until: float) -> None:
-        """Decide every 5 s of virtual time, with what happens in between, until the study has ended."""
+        """Decide every 10 s of virtual time, with what happens in between, until the study has ended."""
         while not self.finished and self.now < until:
             while self._queue and self._queue[0][0] <= self.now:
                 heapq.heappop(self._queue)[2]()
             self._step()
-            following = [self.now + 5.0] + ([self._queue[0][0]] if self._queue else [])
+            following = [self.now + 10.0] + ([self._queue[0][0]] if self._queue else [])
             self.now = max(min(following), self.now + 0.01)
 
     def _step(self) -> None:
