@@ -87,7 +87,7 @@ def read_study(file: Path, hosts: int | None) -> Study:
     """
     kinds = Catalogue.discovered().kinds()
     if not is_study(file):
-        return study_of_campaign(read_campaign(file).text, str(file), hosts, kinds, file.parent)
+        return study_of_campaign(read_campaign(file).text, str(file), hosts, kinds)
     study = load_study(file, kinds)
     if hosts is None:
         return study
@@ -265,8 +265,18 @@ def _concluded(run: StudyRun, console: Console) -> StudyRun:
         say(line)
     if any(row.status == "counted" for row in run.account.rows):
         written: Any = asyncio.run(call(_ANALYSIS, str(run.layout.root), shown=True))
+        _show_findings(run, console)
         for name, path in written.items():
             say(f"{name}: {path}")
     if run.outcome != "completed":
         say(f"{len(run.account.missing)} of {len(run.account.rows)} cells have no result. {_continue(run)}")
     return run
+
+
+def _show_findings(run: StudyRun, console: Console) -> None:
+    from aging.findings.study.file import read_study_findings  # noqa: PLC0415 - after the study, not beside it
+    from aging.report.study.findings_text import show  # noqa: PLC0415 - as above
+
+    findings = read_study_findings(run.layout.findings)
+    if findings is not None:
+        show(findings, run.account, console)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from aging.app.analyze import derive
+from aging.app.study_report import write_page
+from aging.core.parts import REPORT
 from aging.findings.study.build import analyze_study
 from aging.findings.study.file import write_study_findings
 from aging.store.layout import Layout
@@ -22,4 +24,7 @@ def analyze(root: str) -> dict[str, str]:
             if not here.findings.exists():
                 derive(here.root)
     write_study_findings(analyze_study(layout.root), layout.findings)
-    return {"findings": str(layout.findings)}
+    written = {"findings": str(layout.findings)}
+    if REPORT.installed:
+        written["report"] = str(write_page(layout.root))
+    return written

@@ -31,7 +31,7 @@ def read_study(root: Path) -> StudyRecord:
     plan = read_plan(layout)
     events = read_ledger(layout.ledger) if layout.ledger.exists() else ()
     owner = owner_of(root)
-    runner = None if owner is None else owner.pid
+    runner = owner.pid if owner is not None and owner.role == "study" else None
     return StudyRecord(root, plan, fold(events), events, analyze_study(root), time.time(), runner)
 
 

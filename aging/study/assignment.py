@@ -11,6 +11,7 @@ import platform
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from random import Random
 
@@ -129,8 +130,8 @@ def _of_facts(facts: HostFacts, hosts: HostsTable, disk: float) -> Iterator[str]
         yield f"it has {byte_size(facts.memory)} of memory, and {byte_size(hosts.memory)} are asked for"
     if hosts.driver is not None and not _is_version(facts.driver, hosts.driver):
         yield f"its NVIDIA driver is {facts.driver or 'not there'}, and {hosts.driver} is asked for"
-    if facts.aging != version("llm-aging"):
-        yield f"it has aging {facts.aging}, and this process is {version('llm-aging')}; install the same"
+    if facts.aging != (own_release := _release()):
+        yield f"it has aging {facts.aging}, and this process is {own_release}; install the same"
     if _minor(facts.python) != _minor(own := platform.python_version()):
         yield f"it has Python {facts.python}, and this process {own}; install the same"
     if abs(facts.clock_offset) > MOST_CLOCK_OFFSET:
@@ -140,6 +141,12 @@ def _of_facts(facts: HostFacts, hosts: HostsTable, disk: float) -> Iterator[str]
         )
     if facts.free < disk:
         yield f"its scratch folder has {byte_size(facts.free)} free, and a cell needs {byte_size(disk)}"
+
+
+@cache
+def _release() -> str:
+    """The release of this package; looking it up takes 2 ms, and it is compared for every host at every decision."""
+    return version("llm-aging")
 
 
 def _is_version(driver: str | None, wanted: str) -> bool:

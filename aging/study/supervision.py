@@ -474,6 +474,7 @@ class _Decision:
             return
         past = self._past()
         used = {host for host, attempts in self._unsettled.items() if any(one.live for one in attempts)}
+        used |= self._view.nodes.keys() & self._view.in_flight  # may be given an attempt just now
         room = {host: self._room(host) for host in known}
         for cell, missing, why in waiting:
             mine = [one for one in past if one.cell != cell.name and not one.lost]

@@ -114,11 +114,11 @@ def new_cluster(port: int) -> LocalCluster:
 
 
 def processes_naming(text: str) -> list[psutil.Process]:
-    """The processes that have ``text`` in their command lines."""
+    """The processes that have ``text`` in their command lines or working folders."""
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
-            if process.pid != os.getpid() and any(text in word for word in process.cmdline()):
+            if process.pid != os.getpid() and any(text in word for word in (*process.cmdline(), process.cwd())):
                 found.append(process)
     return found
 

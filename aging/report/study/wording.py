@@ -130,7 +130,8 @@ def difference(one: VariantDifference) -> tuple[str, str]:
         low, high = limits or (None, None)
         ends = [f"at least {format.slope(one.indicator, low, 'h')}"] if low is not None else []
         ends += [f"at most {format.slope(one.indicator, high, 'h')}"] if high is not None else []
-        return shown, ", ".join(ends) or NONE
+        confounded = "not told from the host" if "host_confounded" in one.note_codes else NONE
+        return shown, ", ".join(ends) or confounded
     return format.bounded(one.indicator, one.per_hour, limits, "h")
 
 
