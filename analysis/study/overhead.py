@@ -97,13 +97,17 @@ def of_study(folder: Path) -> Path:
 
 
 def left_beside(directory: Path, before: set[int]) -> list[str]:
-    """Processes of this user that began since ``before``, name this folder, and are not the campaign's."""
+    """Processes that began since ``before``, name this folder, and are not the campaign's, its keeper included."""
     campaign = {one.pid for one in campaign_processes(mark(directory), ())}
     runner = look("h", [KEY], str(directory.parents[6]))[0].runner
     found = []
     for process in psutil.process_iter(["cmdline"]):
         line = " ".join(process.info["cmdline"] or ())
-        if process.pid not in before | campaign | {runner} and str(directory.parents[6]) in line:
+        if (
+            process.pid not in before | campaign | {runner}
+            and str(directory.parents[6]) in line
+            and "keeper.py" not in line
+        ):
             found.append(line)
     return found
 

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -31,6 +32,10 @@ KEY = AttemptKey("s", "v-r1", 1)
 TABLE = b"tokens\n4\n8\n16\n"
 
 
+def ended(host: str, key: AttemptKey, scratch: Path) -> bool:
+    return look(host, [key], str(scratch))[0].state != "running"
+
+
 @pytest.fixture
 def scratch(tmp_path: Path) -> Iterator[Path]:
     """A scratch folder; campaigns that a test leaves running there are stopped."""
@@ -40,7 +45,7 @@ def scratch(tmp_path: Path) -> Iterator[Path]:
         parts = journal.relative_to(folder).parts
         key = AttemptKey(parts[1], parts[2], int(parts[3][1:]))
         stop(parts[0], key, str(folder))
-        wait_for(lambda key=key, host=parts[0]: look(host, [key], str(folder))[0].state != "running", "drains", 90)
+        wait_for(partial(ended, parts[0], key, folder), "still drains", 90)
 
 
 @pytest.fixture
