@@ -136,8 +136,9 @@ class RayFleet:
         number = next(self._numbers)
         await self._call("open", number, node, key, scratch, tuple(files))
         try:
-            while (chunk := await self._call("next_chunk", number)) is not None:
-                yield chunk
+            while (chunks := await self._call("next_chunks", number)) is not None:
+                for chunk in chunks:
+                    yield chunk
         finally:
             with contextlib.suppress(HostLostError):  # its process is gone, and the stream with it
                 await self._call("close", number)

@@ -88,7 +88,7 @@ def _refusal(address: str, text: str) -> str:
 
 
 class Session:
-    """What :class:`aging.study.fleet.Fleet` asks, over Ray. Files are read by ``open`` and ``next_chunk``."""
+    """What :class:`aging.study.fleet.Fleet` asks, over Ray. Files are read by ``open`` and ``next_chunks``."""
 
     def __init__(self) -> None:
         self._streams: dict[int, _Stream] = {}
@@ -171,16 +171,16 @@ class Session:
         chunks = visit.stream.options(**options).remote(tasks.read, node.host, key, scratch, tuple(files))
         self._streams[number] = _Stream(node.host, visit, chunks)
 
-    async def next_chunk(self, number: int) -> Chunk | None:
-        """The next chunk of a stream, None at its end."""
+    async def next_chunks(self, number: int) -> Sequence[Chunk] | None:
+        """The next chunks of a stream, None at its end."""
         stream = self._streams[number]
         with losses_named(stream.host):
             async with asyncio.timeout(_HOST_SECONDS):
                 try:
-                    chunk: Chunk = await _value(await anext(stream.chunks))
+                    chunks: Sequence[Chunk] = await _value(await anext(stream.chunks))
                 except StopAsyncIteration:
                     return None
-                return chunk
+                return chunks
 
     async def close(self, number: int) -> None:
         """End a stream, also before its end."""

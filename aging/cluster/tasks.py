@@ -24,6 +24,9 @@ By default a raylet does not: a worker ends its direct children alone, and a run
 exits first); ``RAY_process_group_cleanup_enabled`` ends the worker's process group, and a runner has its own.
 """
 
+_OBJECT_BYTES, _OBJECT_CHUNKS = 4 * 2**20, 1000
+"""An object has less than twice these bytes, so a stream holds at most 16 MiB of an object store."""
+
 
 class Visit:
     """An actor for one call, killed after it.
@@ -70,8 +73,18 @@ def discard(name: str, key: AttemptKey, scratch: str) -> None:
     host.discard(name, key, scratch)
 
 
-def read(name: str, key: AttemptKey, scratch: str, files: Sequence[File]) -> Iterator[Chunk]:
-    yield from host.read(name, key, scratch, files)
+def read(name: str, key: AttemptKey, scratch: str, files: Sequence[File]) -> Iterator[Sequence[Chunk]]:
+    """The content of files, small ones together: an object of Ray costs milliseconds, and a campaign has many files."""
+    together: list[Chunk] = []
+    size = 0
+    for chunk in host.read(name, key, scratch, files):
+        together.append(chunk)
+        size += len(chunk.content)
+        if size >= _OBJECT_BYTES or len(together) >= _OBJECT_CHUNKS:
+            yield together
+            together, size = [], 0
+    if together:
+        yield together
 
 
 def _check_outlives() -> None:

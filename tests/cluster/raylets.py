@@ -129,3 +129,6 @@ def end(processes: Sequence[psutil.Process]) -> None:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
     psutil.wait_procs(list(dict.fromkeys(processes)), timeout=20)
+    for process in processes:
+        if isinstance(process, psutil.Popen):
+            process.wait(20)
