@@ -56,8 +56,8 @@ class CellRow:
     """A cell with its latest attempt, or the one that counts. Times in seconds, ``size`` in bytes of collected files.
 
     ``words`` is its state as a reader is shown it and ``why`` the reason in a sentence, empty where there is none.
-    ``remaining`` is until the planned end; None where it is not running. ``host`` and ``attempt`` are None before its
-    first attempt; ``attempts`` is how many there were.
+    ``remaining`` is until the end planned as it was placed; None where it is not running, or later than planned.
+    ``host`` and ``attempt`` are None before its first attempt; ``attempts`` is how many there were.
     """
 
     cell: str
@@ -161,6 +161,7 @@ def _row(cell: Cell, state: StudyState, now: float, *, dated: bool) -> CellRow:
     status = _status(known, attempt, host)
     away = "" if host is None or host.lost is None else _away(host.name, host.lost, now, dated=dated)
     since = None if attempt is None else max(now - attempt.placed, 0.0)
+    left = cell.seconds - (since or 0.0)
     return CellRow(
         cell=cell.name,
         variant=cell.variant,
@@ -171,7 +172,7 @@ def _row(cell: Cell, state: StudyState, now: float, *, dated: bool) -> CellRow:
         attempt=None if attempt is None else attempt.number,
         attempts=len(known.attempts),
         since=since,
-        remaining=max(cell.seconds - since, 0.0) if since is not None and status in ("running", "starting") else None,
+        remaining=left if status == "running" and left > 0 else None,
         files=0 if attempt is None else attempt.files,
         size=0 if attempt is None else attempt.size,
         why=one_line(_why(status, known, attempt, away)),

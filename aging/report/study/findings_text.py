@@ -1,4 +1,4 @@
-"""The findings of a study in the terminal: the decision, what is missing, hosts that differ, and the tables."""
+"""The findings of a study in the terminal: the decision, hosts that are outliers, and the tables."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from aging.report.tables.content import Table
 from aging.report.terminal import STYLES
 
 _TONES = {"bad": "bold red", "good": "green", "warn": "yellow", "mute": ""}
-_ALWAYS = ("decisions", "differences", "between-hosts", "facts", "problems")
-"""The tables that are printed; cells and attempts where not all cells have a result."""
+_SHOWN = ("decisions", "differences", "between-hosts", "facts", "attempts", "problems")
+"""The tables that are printed; the cells are listed by :func:`aging.report.study.terminal.lines`."""
 
 _LONGEST = 120
 _MOST_ROWS = 40
@@ -27,11 +27,10 @@ def show(findings: StudyFindings, account: Accounting, console: Console) -> None
     """Print the decision first, then every table of it; of each at most 40 rows."""
     head = wording.headline(findings)
     console.print(Text(one_line(f"{head.text}."), style=_TONES[head.tone]), soft_wrap=True)
-    console.print(Text(account.sentence, style="" if findings.complete else "yellow"), soft_wrap=True)
     for one in findings.outliers:
         console.print(Text(one_line(f"outlier: {wording.outlier(findings, one)}"), style="yellow"), soft_wrap=True)
     for table in tables(findings, account):
-        if table.key in _ALWAYS or (table.key in ("cells", "attempts") and not findings.complete):
+        if table.key in _SHOWN:
             _show(table, console)
 
 
