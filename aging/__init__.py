@@ -12,17 +12,31 @@ TYPE_CHECKING = False  # as of typing, whose import would take half of that of t
 if TYPE_CHECKING:
     from typing import Any
 
-    from aging.api import Comparison, Results, TrendResult, analyze, compare, load_results, open_results, run, trend
+    from aging.api import (
+        Comparison,
+        Results,
+        Study,
+        TrendResult,
+        analyze,
+        compare,
+        load_results,
+        load_study,
+        open_results,
+        run,
+        trend,
+    )
     from aging.core.errors import AgingError
 
 __all__ = [
     "AgingError",
     "Comparison",
     "Results",
+    "Study",
     "TrendResult",
     "analyze",
     "compare",
     "load_results",
+    "load_study",
     "open_results",
     "run",
     "trend",

@@ -33,9 +33,9 @@ file. Every combination of levels and replicate is a *cell*: one campaign on one
 {EXAMPLE}```
 
 [`campaigns/hosts/study.toml`](../campaigns/hosts/study.toml) is an example to copy. `aging validate FILE` checks the
-study file and the campaign file with every combination of levels, and reports all mistakes at once, each with its key.
-`aging plan FILE` lists the cells, and says how many hosts, host-hours and bytes they take; `--json` for programs.
-Neither needs a cluster. Types and units of values are those of the
+study file and the campaign file with every combination of levels, and reports all mistakes at once, each with its
+key. `aging plan FILE` lists the cells, and says how many hosts, host-hours and bytes they take; `--json` is for
+programs. Neither needs a cluster. Types and units of values are those of the
 [campaign file](campaign.md#quantities-and-types); an editor completes and checks the keys with
 [study.schema.json](schemas/study.schema.json).
 
@@ -43,31 +43,31 @@ Neither needs a cluster. Types and units of values are those of the
 ## The top level
 
 {{top}}
-`campaign` and `files` are found from the folder of the study file. `files` must list every file that the load reads by
-a relative path; on a host they lie beside the campaign, at the same relative paths. Together they have at most
-{MOST_BYTES // 2**20} MiB. Larger files are put on every host and on the one that starts the study, and are named by an
-absolute path in the campaign file.
+`campaign` and `files` are found from the folder of the study file. `files` must list every file that the load reads
+by a relative path; on a host they lie beside the campaign, at the same relative paths. Together they have at most
+{MOST_BYTES // 2**20} MiB. Larger files are put on every host and on the one that starts the study, and are named by
+an absolute path in the campaign file.
 
 ## `[matrix]`
 
 Each key is a key path of the campaign file, in quotes, and its value the list of levels that are put in its place:
 `"load.arrivals.rate"`, `"deployment[NAME].KEY"`, or `"deployment.KEY"` for every deployment whose kind has that key.
-The study has every combination of the levels. Without `[matrix]` all cells run the campaign file as it is. What differs
-within one host belongs into [`[factors]`](campaign.md#factors) of the campaign file; a key cannot be in both.
+The study has every combination of the levels. Without `[matrix]` all cells run the campaign file as it is. What
+differs within one host belongs into [`[factors]`](campaign.md#factors) of the campaign file; a key cannot be in both.
 
 A combination is named by the words of its levels where they are short and differ, such as `cache_ram_mib-0`, else
 `v01`, `v02`, …; its cells add their replicate: `cache_ram_mib-0-r01`.
 
-The campaign's `seed` is the same in all cells: every host receives the identical load at the identical times after its
-start, so that what differs between replicates is the host, and not the load. Different loads within a cell come from
-`replicas` of the campaign file.
+The campaign's `seed` is the same in all cells: every host receives the identical load at the identical times after
+its start, so that what differs between replicates is the host, and not the load. Different loads within a cell come
+from `replicas` of the campaign file.
 
 ## `[hosts]`
 
 {{hosts}}
-`alike` knows {listed(ALIKE)}. The first host that fits is what the others are compared with. A host is also refused
-where its release of `aging` or its Python is another, or where its clock is more than 2 seconds off. The refusal
-says what was found and what was asked for.
+`alike` knows {listed(ALIKE)}. The first host that fits is what
+the others are compared with. A host is also refused where its release of `aging` or its Python is another, or where
+its clock is more than 2 seconds off. The refusal says what was found and what was asked for.
 
 ## Which host takes which cell
 

@@ -8,6 +8,7 @@ from aging.api.campaign_run import run
 from aging.api.comparison import Comparison, compare
 from aging.api.own_series import trend
 from aging.api.results import Results, load_results, open_results
+from aging.api.studies import Study, load_study
 from aging.api.trend_result import TrendResult
 from aging.core.errors import AgingError
 
@@ -15,10 +16,12 @@ __all__ = [
     "AgingError",
     "Comparison",
     "Results",
+    "Study",
     "TrendResult",
     "analyze",
     "compare",
     "load_results",
+    "load_study",
     "open_results",
     "run",
     "trend",

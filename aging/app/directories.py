@@ -1,6 +1,7 @@
 """Several result directories, each analyzed as ``aging analyze DIR`` does; one bad directory does not stop the others.
 
-Which directories: the paths given, and of a pattern such as ``results/**`` every folder below it that is a campaign's.
+Which directories: the paths given; of a pattern such as ``results/**`` every folder below it that is a campaign's; of
+the URL of a study in a store every attempt of it, which is fetched first.
 """
 
 from __future__ import annotations
@@ -9,12 +10,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from glob import glob, has_magic
+from glob import escape, glob, has_magic
 from pathlib import Path
 from typing import Any
 
 from aging.app.analyze import derive, vary
-from aging.core.errors import AgingError, ExitCode
+from aging.core.errors import AgingError, ExitCode, InputError
 from aging.core.parts import CLUSTER
 from aging.findings.asked import AS_IN_CAMPAIGN, Asked
 from aging.findings.indicator_analysis import Mapper, on_all_cores
@@ -22,6 +23,8 @@ from aging.findings.types import Findings
 from aging.store.layout import Layout
 from aging.store.manifest_file import is_smoke
 
+_URL = "://"
+_FETCHED = Path("results")
 NOTHING_MEASURED = "No series could be analyzed: the directory has no readable samples of a load."
 
 
@@ -54,7 +57,7 @@ class Analyzed:
 
 def several(given: Sequence[str]) -> bool:
     """Whether a command line may mean more than one directory."""
-    return len(given) > 1 or any(map(is_pattern, given))
+    return len(given) > 1 or any(is_pattern(one) or _URL in one for one in given)
 
 
 def is_pattern(text: str) -> bool:
@@ -63,12 +66,17 @@ def is_pattern(text: str) -> bool:
 
 
 def selected(given: Sequence[str]) -> Selected:
-    """The directories of paths and patterns, each once, in order; a path is kept even where it is no result."""
+    """The directories of paths and patterns, each once, in order; a path is kept even where it is no result.
+
+    Raises ResultsError for a URL without a study, StorageError where its store does not answer.
+    """
     found: list[Path] = []
     smoke: list[Path] = []
     unmatched: list[str] = []
     for text in given:
-        if not is_pattern(text):
+        if _URL in text:
+            text = f"{escape(str(_fetched(text)))}/cells/**"  # noqa: PLW2901 - the same study, now here
+        elif not is_pattern(text):
             found.append(Path(text))
             continue
         campaigns = [one for one in map(Path, sorted(glob(text, recursive=True))) if _is_campaign(one)]
@@ -129,10 +137,24 @@ def worst(outcomes: Sequence[Analyzed], unmatched: Sequence[str] = ()) -> ExitCo
     return max(codes)
 
 
+def _fetched(url: str) -> Path:
+    """The local folder of a study in a store, ``results/<study>/<UTC start>``, with all that is there as a whole."""
+    CLUSTER.require(url)
+    from aging.cluster.store import fetch  # noqa: PLC0415 - an optional part
+
+    parts = [one for one in url.partition(_URL)[2].split("/") if one not in ("", ".", "..")]
+    if len(parts) < 2:
+        raise InputError(f"{url}: give the URL of one study, like s3://bucket/results/STUDY/20261121T011500Z")
+    return fetch(url, _FETCHED / parts[-2] / parts[-1])
+
+
 def _is_campaign(directory: Path) -> bool:
     layout = Layout(directory)
     return layout.journal.is_file() and layout.manifest.is_file()
 
 
 def _once(paths: Sequence[Path]) -> list[Path]:
-    return list({path.resolve(): path for path in reversed(paths)}.values())[::-1]
+    first: dict[Path, Path] = {}
+    for path in paths:
+        first.setdefault(path.resolve(), path)
+    return list(first.values())

@@ -109,7 +109,7 @@ def make_result_directory(
     content = content.model_copy(update={"campaign_sha256": sha256(file).hexdigest()})
     with writing(directory or results / campaign.name):
         if directory is None:
-            directory = _new_folder(results / campaign.name, time.time())
+            directory = new_folder(results / campaign.name, time.time())
         else:
             directory.mkdir()
         layout = Layout(directory)
@@ -123,7 +123,7 @@ def make_result_directory(
     return layout
 
 
-def _new_folder(parent: Path, wall: float) -> Path:
+def new_folder(parent: Path, wall: float) -> Path:
     """A new folder, also if another campaign starts in the same second."""
     parent.mkdir(parents=True, exist_ok=True)
     for part in count(1):

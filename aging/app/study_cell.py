@@ -154,8 +154,7 @@ def _told(layout: StudyLayout, cell: Cell, number: int, directory: Path) -> Iter
     except AgingError as error:
         _record(layout, AttemptSeen(cell=cell.name, number=number, state="refused", why=str(error)))
         raise
-    phase = fold(read_journal(directory / "journal.jsonl")).phase
-    state: AttemptState = "abandoned" if phase in ("preparing", "running", "draining") else phase
+    state = _ended(fold(read_journal(directory / "journal.jsonl")))
     files = [path for path in directory.rglob("*") if path.is_file()]
     size = sum(path.stat().st_size for path in files)
     _record(
@@ -163,6 +162,14 @@ def _told(layout: StudyLayout, cell: Cell, number: int, directory: Path) -> Iter
         AttemptSeen(cell=cell.name, number=number, state=state, directory=str(directory)),
         AttemptCollected(cell=cell.name, number=number, files=len(files), size=size, whole=True),
     )
+
+
+def _ended(state: CampaignState) -> AttemptState:
+    match state.phase:
+        case "preparing" | "running" | "draining":
+            return "abandoned"
+        case phase:
+            return phase
 
 
 def _record(layout: StudyLayout, *happened: StudyEvent) -> None:

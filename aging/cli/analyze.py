@@ -15,6 +15,8 @@ stop the others; the exit code is then 2 or 3. --cluster computes on a cluster o
 with findings that are equal to the last bit.
 
   aging analyze 'results/**' --cluster auto
+
+The URL of a study in a store (s3://bucket/results/STUDY/START) is fetched to results/STUDY/START first.
 """
 
 from __future__ import annotations

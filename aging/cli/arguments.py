@@ -144,6 +144,13 @@ def listen(text: str) -> Address:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
+def host_count(text: str) -> int:
+    """A number of hosts."""
+    if not text.isdigit() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of hosts; give 1 or more")
+    return int(text)
+
+
 def discovery_rate(text: str) -> float:
     """A level of false-discovery control, between 0 and 1."""
     try:

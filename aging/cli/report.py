@@ -1,10 +1,11 @@
-"""Write report.html of a result directory, or its tables as Markdown or LaTeX.
+"""Write report.html of a result directory or of a study, or its tables as Markdown or LaTeX.
 
   aging report results/real-runtimes                     writes report.html there, and prints its path
   aging report results/real-runtimes --output page.html
   aging report results/real-runtimes --format markdown   prints tables: verdicts, indicators, controls, problems
   aging report results/real-runtimes --format latex --output tables.tex
   aging report results/real-runtimes --figures figures   every figure as SVG, PNG and PDF, its data as CSV
+  aging report results/versions/20261121T001500Z         of a study: the page over all cells and hosts
 
 The findings are those of findings.json where this release computed them from samples that are still there; else they
 are computed anew. `aging analyze` always computes them.
@@ -24,7 +25,7 @@ _HTML = "html"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("directory", type=Path, metavar="DIR", help="result directory")
+    parser.add_argument("directory", type=Path, metavar="DIR", help="result directory, or folder of a study")
     parser.add_argument("--output", type=output_file, metavar="FILE", help="write there; default: DIR/report.html")
     parser.add_argument(
         "--format",
@@ -44,12 +45,33 @@ def run(options: argparse.Namespace) -> ExitCode:
     one_thread()
     if options.figures is not None and (options.output is not None or options.format != _HTML):
         raise MistakesError("aging report", [Mistake("--figures", "is without --output and --format; give it alone")])
+    from aging.study.layout import StudyLayout
+
+    if StudyLayout(options.directory).exists:
+        return _of_study(options)
     from aging.app.report import table_text, write_all_figures, write_page, write_tables
 
     if options.figures is not None:
         REPORT.require("figures")
         print(write_all_figures(options.directory, options.figures))
     elif options.format == _HTML:
+        REPORT.require("the page")
+        print(write_page(options.directory, options.output))
+    elif options.output is None:
+        print(table_text(options.directory, options.format), end="")
+    else:
+        write_tables(options.directory, options.format, options.output)
+        print(options.output)
+    return ExitCode.DONE
+
+
+def _of_study(options: argparse.Namespace) -> ExitCode:
+    if options.figures is not None:
+        wrong = "is of one campaign; give the folder of a cell, like cells/NAME/a01"
+        raise MistakesError(str(options.directory), [Mistake("--figures", wrong)])
+    from aging.app.study_report import table_text, write_page, write_tables
+
+    if options.format == _HTML:
         REPORT.require("the page")
         print(write_page(options.directory, options.output))
     elif options.output is None:

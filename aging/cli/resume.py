@@ -3,6 +3,9 @@
 Servers that are still running are re-adopted and keep their age; others start a new generation. Requests that were
 due while the runner was down are skipped and reported. A campaign that has ended, or that is running, is refused.
 An observation is judged by the --fail that it began with.
+
+Of a study every cell without a result is continued: adopted where it runs, resumed where its runner is gone, begun
+again where its host is lost. It runs on the cluster that it ran on before, or on the one of --cluster.
 """
 
 from __future__ import annotations
@@ -11,14 +14,22 @@ import argparse
 from pathlib import Path
 
 from aging.cli.console import console, show_run
-from aging.core.errors import ExitCode
+from aging.core.errors import AgingError, ExitCode
+from aging.study.layout import StudyLayout
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("directory", type=Path, metavar="DIR", help="result directory")
+    parser.add_argument("directory", type=Path, metavar="DIR", help="result directory, of a campaign or of a study")
+    parser.add_argument("--cluster", metavar="ADDRESS", help="Ray cluster of a study: auto, or HOST:PORT")
 
 
 def run(options: argparse.Namespace) -> ExitCode:
+    if StudyLayout(options.directory).exists:
+        from aging.app.study import resume_study
+
+        return resume_study(options.directory, options.cluster, console()).exit_code
+    if options.cluster is not None:
+        raise AgingError(f"--cluster: {options.directory} is not the folder of a study; leave --cluster out")
     from aging.app.resume import resume_campaign
     from aging.store.gate import read_gate
     from aging.store.layout import Layout

@@ -11,6 +11,10 @@ With --smoke the host is checked, then every deployment runs for 1 minute (or TI
 it ready, did it answer without errors, were its indicators read, did the client keep its schedule?
 Exit 0 when all passed, 3 when one did not. The output goes to its own folder (NAME.smoke) and is not a result.
 
+With --cluster a study file, or a campaign file on --hosts hosts, runs on the hosts of a Ray cluster, one cell a host.
+Ctrl-C once stops every cell (exit 130), twice ends this process and lets them go on; `resume` continues either.
+Exit 0 when every cell has a result, 3 when one is missing.
+
 With --cell one cell of a study file is run here, as one job of a batch system whose jobs share --results; --study names
 the study for all of them. Run again, it continues what was interrupted on this host, and exits 0 where all is done.
 """
@@ -21,9 +25,9 @@ import argparse
 import os
 from pathlib import Path
 
-from aging.cli.arguments import listen, minimum_duration
+from aging.cli.arguments import host_count, listen, minimum_duration
 from aging.cli.console import console, show_checks, show_run
-from aging.core.errors import AgingError, ExitCode
+from aging.core.errors import AgingError, ExitCode, Mistake, MistakeCode, MistakesError
 from aging.core.quantities import parse_duration
 
 _LEAST_SMOKE_SECONDS = 5
@@ -31,7 +35,7 @@ _SERVED_AT = "127.0.0.1:8765"
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", type=Path, metavar="FILE", help="campaign file")
+    parser.add_argument("file", type=Path, metavar="FILE", help="campaign file, or study file")
     parser.add_argument("--duration", metavar="TIME", help="length of the load instead of the file's, like 3m")
     parser.add_argument("--scale", type=float, metavar="N", help="scale of the load instead of the file's, like 0.1")
     parser.add_argument(
@@ -51,11 +55,19 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--token-file", type=Path, metavar="FILE", help="with --serve: token that readers of the page must know"
     )
+    parser.add_argument("--cluster", metavar="ADDRESS", help="run on a Ray cluster: auto, or HOST:PORT")
+    parser.add_argument(
+        "--hosts", type=host_count, metavar="N", help="with --cluster: hosts of a campaign; most hosts of a study"
+    )
     parser.add_argument("--cell", type=int, metavar="N", help="run this cell of a study file here, counted from 0")
     parser.add_argument("--study", metavar="ID", help="with --cell: id of the study; default: $SLURM_ARRAY_JOB_ID")
 
 
 def run(options: argparse.Namespace) -> ExitCode:
+    if options.cluster is not None:
+        return _study(options)
+    if options.hosts is not None:
+        raise AgingError("--hosts: is for a cluster; add --cluster ADDRESS")
     if options.smoke is not None and options.duration is not None:
         raise AgingError("--duration: a smoke run has its own duration; use --smoke TIME")
     if options.smoke is not None and options.detach:
@@ -70,6 +82,33 @@ def run(options: argparse.Namespace) -> ExitCode:
     if options.cell is not None:
         return _cell(options)
     return _campaign(options) if options.smoke is None else _smoke(options)
+
+
+_NOT_ON_A_CLUSTER = {
+    "smoke": "try the campaign on one host first, without --cluster",
+    "detach": "every cell is a process of its own on its host already; leave --detach out",
+    "serve": "there is no page of a running study; use aging status STUDYDIR",
+    "listen": "there is no page of a running study; use aging status STUDYDIR",
+    "token_file": "there is no page of a running study; use aging status STUDYDIR",
+    "duration": "set `duration` in the campaign file, or as a level of the study's matrix",
+    "cell": "a cluster runs all cells; leave one of them out",
+    "study": "the study gets an id of its own; leave --study out",
+    "scale": "set `scale` in the campaign file, or as a level of the study's matrix",
+}
+
+
+def _study(options: argparse.Namespace) -> ExitCode:
+    mistakes = [
+        Mistake(f"--{name.replace('_', '-')}", f"does not go with --cluster: {instead}", MistakeCode.CONFLICT)
+        for name, instead in _NOT_ON_A_CLUSTER.items()
+        if getattr(options, name) not in (None, False)
+    ]
+    if mistakes:
+        raise MistakesError("aging run", mistakes)
+    from aging.app.study import read_study, run_study
+
+    study = read_study(options.file, options.hosts)
+    return run_study(study, options.results, options.cluster, console()).exit_code
 
 
 def _cell(options: argparse.Namespace) -> ExitCode:

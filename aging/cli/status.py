@@ -1,4 +1,4 @@
-"""Show the status of a campaign from its result directory; without one, of all campaigns below --results.
+"""Show the status of a campaign or a study from its directory; without one, of all of them below --results.
 
 --json prints the same as JSON; --watch refreshes every second until the campaign has ended, or Ctrl-C.
 """
@@ -12,39 +12,67 @@ from pathlib import Path
 
 from aging.cli.console import console
 from aging.core.errors import AgingError, ExitCode
+from aging.study.layout import StudyLayout
 
 _REFRESH_SECONDS = 1.0
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("directory", type=Path, nargs="?", metavar="DIR", help="result directory")
+    parser.add_argument(
+        "directory", type=Path, nargs="?", metavar="DIR", help="result directory, of a campaign or of a study"
+    )
     parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="default: results")
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    how.add_argument("--watch", action="store_true", help="refresh every second until the campaign has ended")
+    how.add_argument("--watch", action="store_true", help="refresh every second until it has ended")
 
 
 def run(options: argparse.Namespace) -> ExitCode:
     if options.directory is not None:
-        return _one(options)
+        return _study(options) if StudyLayout(options.directory).exists else _one(options)
     if options.watch:
-        raise AgingError("--watch needs the directory of one campaign")
+        raise AgingError("--watch needs the directory of one campaign or study")
     return _all(options)
 
 
 def _all(options: argparse.Namespace) -> ExitCode:
     from aging.report.campaign_list import campaigns_below
+    from aging.report.study.folder import studies_below
 
-    found = campaigns_below(options.results)
+    campaigns, studies = campaigns_below(options.results), studies_below(options.results)
     if options.json:
-        print(json.dumps([one.as_json() for one in found], indent=1))
+        print(json.dumps([*(one.as_json() for one in campaigns), *(one.as_json() for one in studies)], indent=1))
         return ExitCode.DONE
     out = console()
-    if not found:
+    if not campaigns and not studies:
         out.print(f"{options.results}: no campaign found")
-    for one in found:
-        out.print(one.line(), soft_wrap=True)
+    for line in (*(one.line() for one in campaigns), *(one.line() for one in studies)):
+        out.print(line, soft_wrap=True)
     return ExitCode.DONE
+
+
+def _study(options: argparse.Namespace) -> ExitCode:
+    from aging.report.live import show_lines
+    from aging.report.study.folder import account_of
+    from aging.report.study.terminal import as_json, lines, table
+    from aging.study.plan_file import read_plan
+
+    layout = StudyLayout(options.directory)
+    plan = read_plan(layout)
+    out = console()
+    while True:
+        account = account_of(layout, plan)
+        if options.json:
+            print(json.dumps(as_json(account), indent=1))
+        elif out.is_terminal:
+            if options.watch:
+                out.clear()
+            out.print(table(account))
+        else:
+            show_lines(out, lines(account))
+        if not options.watch or account.state != "running":
+            return ExitCode.DONE
+        time.sleep(_REFRESH_SECONDS)
 
 
 def _one(options: argparse.Namespace) -> ExitCode:

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from aging.findings.series import Series
 
-TASK_SAMPLES = 250_000
-"""Samples of a task: 2 s of statistics (``python -m analysis.study.scaling``), against some 5 ms to hand it over."""
+TASK_SAMPLES = 1_000_000
+"""Samples of a task: 2 to 3 s of statistics, against milliseconds to hand it over (``analysis.study.scaling``)."""
 
 _TASKS_A_CPU = 6
 """Tasks per CPU where there are not enough samples for tasks of that length: at the end no CPU waits for long."""

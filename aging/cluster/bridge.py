@@ -13,6 +13,7 @@ import sys
 import traceback
 from typing import BinaryIO
 
+from aging.cluster.session import Session, connect
 from aging.cluster.wire import Answer, Call, frame, receive
 from aging.core.errors import AgingError
 from aging.study.fleet import HostLostError
@@ -29,8 +30,6 @@ async def _serve(address: str, answers: BinaryIO) -> None:
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-    from aging.cluster.session import Session, connect
-
     session, sending, running = Session(), asyncio.Lock(), set[asyncio.Task[None]]()
 
     async def send(answer: Answer) -> None:
@@ -57,15 +56,18 @@ async def _serve(address: str, answers: BinaryIO) -> None:
         task.add_done_callback(running.discard)
 
 
-async def _answer(session: object, call: Call) -> Answer:
-    try:
-        return Answer(call.number, "value", await getattr(session, call.method)(*call.arguments))
-    except HostLostError as error:
-        return Answer(call.number, "lost", str(error))
-    except AgingError as error:
-        return Answer(call.number, "refused", str(error))
-    except Exception:
-        return Answer(call.number, "bug", traceback.format_exc())
+async def _answer(session: Session, call: Call) -> Answer:
+    task = asyncio.ensure_future(getattr(session, call.method)(*call.arguments))
+    await asyncio.wait([task])
+    error = task.exception()
+    match error:
+        case None:
+            return Answer(call.number, "value", task.result())
+        case HostLostError():
+            return Answer(call.number, "lost", str(error))
+        case AgingError():
+            return Answer(call.number, "refused", str(error))
+    return Answer(call.number, "bug", "".join(traceback.format_exception(error)))
 
 
 def _write_all(out: BinaryIO, content: bytes) -> None:

@@ -211,8 +211,8 @@ def _check_address(address: str) -> None:
     if address.startswith("ray://"):
         host = address.removeprefix("ray://").partition(":")[0] or "HOST"
         raise AgingError(
-            f"--cluster {address}: Ray Client (ray://) keeps no reservation when its connection breaks. Use the address "
-            f"of the head's control store, like {host}:6379, on a machine that has joined the cluster."
+            f"--cluster {address}: Ray Client (ray://) keeps no reservation when its connection breaks. Use the "
+            f"address of the head's control store, like {host}:6379, on a machine that has joined the cluster."
         )
     if address != "auto" and not re.fullmatch(r"(\[[0-9A-Fa-f:]+\]|[^\s:/]+):[0-9]{1,5}", address):
         raise AgingError(f"--cluster {address}: expected `auto` or HOST:PORT, like `auto` or `10.0.0.1:6379`.")

@@ -16,8 +16,9 @@ _SENTENCES: tuple[tuple[type[BaseException], str], ...] = (
     (exceptions.OutOfMemoryError, "Ray ended the call: the memory of the host is nearly full."),
     (exceptions.WorkerCrashedError, "The Ray worker on the host ended during the call."),
     (exceptions.TaskCancelledError, "The call was canceled."),
-    (exceptions.TaskUnschedulableError, "The host is not in the cluster any more."),
-    (exceptions.TaskPlacementGroupRemoved, "The reservation of the cell was removed during the call."),
+    (exceptions.ActorUnschedulableError, "The host is not in the cluster any more."),
+    (exceptions.RayActorError, "The Ray worker on the host ended during the call, or the host left the cluster."),
+    (exceptions.ActorPlacementGroupRemoved, "The reservation of the cell was removed during the call."),
     (exceptions.OutOfDiskError, "The disk of Ray's temporary folder is full."),
     (exceptions.ObjectStoreFullError, "Ray's object store is full."),
     (exceptions.ObjectLostError, "An answer of the host was lost on its way."),
@@ -44,18 +45,24 @@ def losses_named(host: str) -> Iterator[None]:
         if isinstance(cause, AgingError):
             raise type(cause)(*cause.args) from None
         if _NOT_IMPORTED in str(error) or isinstance(cause, ImportError):
-            raise AgingError(
-                f"Host {host}: aging cannot be imported by the Python of its Ray node. Install the same release there: "
-                f"pip install 'llm-aging[ray]'."
-            ) from None
+            raise AgingError(_not_imported(host)) from None
         sentence = _sentence(cause) if cause is not None else None
         if sentence is None:
             raise
         raise HostLostError(f"Host {host}: {sentence}") from None
     except exceptions.RayError as error:
+        if _NOT_IMPORTED in str(error):
+            raise AgingError(_not_imported(host)) from None
         raise HostLostError(f"Host {host}: {_sentence(error) or 'Ray lost the call.'}") from None
     except TimeoutError:
         raise HostLostError(f"Host {host}: The host did not answer in time.") from None
+
+
+def _not_imported(host: str) -> str:
+    return (
+        f"Host {host}: the Python of its Ray node cannot import this release of aging. Install it there: "
+        "pip install 'llm-aging[ray]'."
+    )
 
 
 def _sentence(error: BaseException) -> str | None:

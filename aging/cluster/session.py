@@ -8,8 +8,8 @@ import os
 import re
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 from aging.core.errors import AgingError
 from aging.study.fleet import AttemptKey, Chunk, File, HostFacts, HostLostError, Look, Node, Order, Reservation
@@ -18,11 +18,18 @@ os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # read as Ray is imported
 os.environ["RAY_ENABLE_UV_RUN_RUNTIME_ENV"] = "0"
 
 import ray
-from ray.util import placement_group as groups
+from ray.util.placement_group import (
+    get_placement_group,
+    placement_group,
+    placement_group_table,
+    remove_placement_group,
+)
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy, PlacementGroupSchedulingStrategy
 
 from aging.cluster import tasks
 from aging.cluster.losses import losses_named
+
+T = TypeVar("T")
 
 _NAMESPACE = "aging"
 
@@ -52,7 +59,7 @@ def connect(address: str) -> None:
         ray.init(address=address, namespace=_NAMESPACE, log_to_driver=False, logging_level=logging.CRITICAL)
     except ConnectionError:
         raise AgingError(f"No Ray cluster answers at {address}. {_START}") from None
-    except (RuntimeError, ValueError) as error:
+    except (ray.exceptions.RayError, RuntimeError, ValueError) as error:
         raise AgingError(_refusal(address, str(error))) from None
 
 
@@ -67,6 +74,11 @@ def _refusal(address: str, text: str) -> str:
             f"The cluster at {address} runs Ray {ray_there} on Python {python_there}; here it is Ray {ray_here} on "
             f"Python {python_here}. Use the same versions on both."
         )
+    if "AuthToken" in text or "Unauthenticated" in text:
+        return (
+            f"The cluster at {address} asks for a token. Set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN_PATH to the file "
+            "of the token that its head has in ~/.ray/auth_token."
+        )
     if "node" in text.lower():
         return (
             f"No Ray node of the cluster at {address} runs on this machine. Join it with "
@@ -79,8 +91,7 @@ class Session:
     """What :class:`aging.study.fleet.Fleet` asks, over Ray. Files are read by ``open`` and ``next_chunk``."""
 
     def __init__(self) -> None:
-        self._streams: dict[int, AsyncIterator[Any]] = {}
-        self._stream_hosts: dict[int, str] = {}
+        self._streams: dict[int, _Stream] = {}
 
     async def nodes(self) -> Sequence[Node]:
         found: dict[str, Node] = {}
@@ -102,7 +113,7 @@ class Session:
         if not bundle:
             return False
         made = await _control(
-            lambda: groups.placement_group(
+            lambda: placement_group(
                 [bundle],
                 strategy="STRICT_PACK",
                 name=name,
@@ -120,7 +131,7 @@ class Session:
         group = await _control(lambda: _group(name))
         if group is None:
             return
-        await _control(lambda: groups.remove_placement_group(group))
+        await _control(lambda: remove_placement_group(group))
         deadline = time.monotonic() + _RESERVE_SECONDS
         while await _control(lambda: _group(name)) is not None:  # its name and resources are free only then
             if time.monotonic() > deadline:
@@ -134,7 +145,7 @@ class Session:
     async def start(self, node: Node, order: Order) -> Look:
         group = None if order.exclusive else await _control(lambda: _group(group_name(order.key)))
         gpus = 0.0 if group is None else group.bundle_specs[0].get("GPU", 0.0)
-        if gpus == 0.0:
+        if group is None or gpus == 0.0:
             return await self._on_host(node, tasks.start, (node.host, order, False), _ACTION_SECONDS)
         within = PlacementGroupSchedulingStrategy(group, placement_group_bundle_index=0)
         arguments = (node.host, order, True)
@@ -155,52 +166,62 @@ class Session:
 
     async def open(self, number: int, node: Node, key: AttemptKey, scratch: str, files: Sequence[File]) -> None:
         """Begin to read files; ``number`` names the stream, which is the caller's choice."""
+        visit = _visit(node, {})
         options = {"num_returns": "streaming", "_generator_backpressure_num_objects": _CHUNKS_AHEAD}
-        arguments = (node.host, key, scratch, tuple(files))
-        self._streams[number] = _remote(node, tasks.read, options).remote(*arguments)
-        self._stream_hosts[number] = node.host
+        chunks = visit.stream.options(**options).remote(tasks.read, node.host, key, scratch, tuple(files))
+        self._streams[number] = _Stream(node.host, visit, chunks)
 
     async def next_chunk(self, number: int) -> Chunk | None:
         """The next chunk of a stream, None at its end."""
-        with losses_named(self._stream_hosts[number]):
+        stream = self._streams[number]
+        with losses_named(stream.host):
             async with asyncio.timeout(_HOST_SECONDS):
                 try:
-                    return await _value(await anext(self._streams[number]))
+                    chunk: Chunk = await _value(await anext(stream.chunks))
                 except StopAsyncIteration:
                     return None
+                return chunk
 
     async def close(self, number: int) -> None:
         """End a stream, also before its end."""
         stream = self._streams.pop(number, None)
-        self._stream_hosts.pop(number, None)
         if stream is not None:
-            ray.cancel(stream, force=True)
+            ray.kill(stream.visit)
 
     async def _held_by(self, name: str) -> str | None:
         """The id of the node on which a reservation is made."""
         group = await _control(lambda: _group(name))
         if group is None:
             return None
-        table = await _control(lambda: groups.placement_group_table(group))
+        table = await _control(lambda: placement_group_table(group))
         nodes = table.get("bundles_to_node_id") or {}
         return str(next(iter(nodes.values()))) if table.get("state") == "CREATED" and nodes else None
 
     async def _on_host(
         self,
         node: Node,
-        function: Callable[..., Any],
+        function: Callable[..., T],
         arguments: tuple[Any, ...],
         seconds: float = _HOST_SECONDS,
         options: dict[str, Any] | None = None,
-    ) -> Any:
+    ) -> T:
         with losses_named(node.host):
-            reference = _remote(node, function, options or {}).remote(*arguments)
+            visit = _visit(node, options or {})
             try:
                 async with asyncio.timeout(seconds):
-                    return await _value(reference)
-            except TimeoutError:
-                ray.cancel(reference, force=True)  # or its worker would stay on a measured host
-                raise
+                    answer: T = await _value(visit.call.remote(function, *arguments))
+                    return answer
+            finally:
+                ray.kill(visit)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stream:
+    """A file that is being read: on which host, by which actor, its chunks as references."""
+
+    host: str
+    visit: Any
+    chunks: AsyncIterator[Any]
 
 
 def group_name(key: AttemptKey) -> str:
@@ -208,14 +229,11 @@ def group_name(key: AttemptKey) -> str:
     return f"{key.study}/{key.cell}/a{key.number:02d}"
 
 
-def _remote(node: Node, function: Callable[..., Any], options: dict[str, Any]) -> Any:
-    """A function that Ray carries out on a host once, in a worker that ends with it.
-
-    It takes no CPU: a measured host's are all reserved.
-    """
+def _visit(node: Node, options: dict[str, Any]) -> Any:
+    """An actor on a host. It takes no CPU: a measured host's are all reserved."""
     affinity = NodeAffinitySchedulingStrategy(node_id=node.node, soft=False)
-    remote = ray.remote(num_cpus=0, max_calls=1, max_retries=0)(function)
-    return remote.options(**{"scheduling_strategy": affinity, "name": f"aging.{function.__name__}"} | options)
+    actor = ray.remote(num_cpus=0, max_restarts=0, max_task_retries=0)(tasks.Visit)
+    return actor.options(**{"scheduling_strategy": affinity} | options).remote()
 
 
 async def _value(reference: Any) -> Any:
@@ -230,7 +248,7 @@ async def _control(call: Callable[[], Any], seconds: float = _CONTROL_SECONDS) -
 
 def _group(name: str) -> Any:
     try:
-        return groups.get_placement_group(name)
+        return get_placement_group(name)
     except ValueError:
         return None
 

@@ -27,7 +27,7 @@ _TAKING_SECONDS = 1.0
 
 _POLL_SECONDS = 0.02
 
-Role = Literal["runner", "keeper", "stop", "guard"]
+Role = Literal["runner", "keeper", "stop", "guard", "study"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,7 @@ class Owner:
             "keeper": "is being cleaned up",
             "stop": "is being stopped",
             "guard": "is the state of a guard that is run",
+            "study": "is a study that is being run",
         }[self.role]
         since = datetime.fromtimestamp(self.since, UTC)
         return f"{action} by process {self.pid} on {self.host}, since {since:%Y-%m-%d %H:%M:%S} UTC"
@@ -66,7 +67,9 @@ class LockedError(AgingError):
     def __init__(self, directory: Path, owner: Owner | None) -> None:
         self.owner = owner
         state = "is locked by another process" if owner is None else str(owner)
-        hint = f"; to stop it: aging stop {directory}" if owner is not None and owner.role == "runner" else ""
+        hint = (
+            f"; to stop it: aging stop {directory}" if owner is not None and owner.role in ("runner", "study") else ""
+        )
         super().__init__(f"{directory}: {state}{hint}")
 
 

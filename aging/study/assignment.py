@@ -62,23 +62,25 @@ def choose(  # noqa: PLR0913 - pure: all that the choice depends on
 
     ``hosts`` are those that take cells of this study, ``free`` those of them that can take one now (default: all).
     ``past`` are all attempts so far. A host is refused where another replicate of the variant is or was (``apart``),
-    and where the variant was already more often than on another host, which becomes free later. Hosts where this cell
-    was lost are taken last; then those with the fewest cells, then at random.
+    and where the variant was already more often than on another host, which becomes free later. A host where this cell
+    was attempted before is taken only where there is no other. Then those with the fewest cells come first, and chance
+    decides between them.
     """
-    kept = [one for one in past if not one.lost and one.cell != cell.name]
-    of_variant = Counter(one.host for one in kept if one.variant == cell.variant)
-    of_all = Counter(one.host for one in kept)
-    lost = Counter(one.host for one in past if one.lost and one.cell == cell.name)
+    others = [one for one in past if not one.lost and one.cell != cell.name]
+    of_variant = Counter(one.host for one in others if one.variant == cell.variant)
+    of_all = Counter(one.host for one in others)
+    before = Counter(one.host for one in past if one.cell == cell.name)
     allowed = [host for host in sorted(hosts) if not (apart and of_variant[host])]
+    allowed = [host for host in allowed if not before[host]] or allowed
     if not allowed:
         return None
     fewest = min(of_variant[host] for host in allowed)
     now = [host for host in allowed if of_variant[host] == fewest and (free is None or host in free)]
     if not now:
         return None
-    drawn = Random(f"{seed}/host/{cell.name}/{sum(lost.values())}")
-    rank = {host: drawn.random() for host in sorted(hosts)}
-    return min(now, key=lambda host: (lost[host], of_all[host], rank[host]))
+    least = min((before[host], of_all[host]) for host in now)
+    drawn = Random(f"{seed}/host/{cell.name}/{sum(before.values())}")
+    return drawn.choice([host for host in now if (before[host], of_all[host]) == least])
 
 
 def fits(

@@ -10,6 +10,7 @@ from typing import Any
 from aging.campaign.timetable import timetable
 from aging.study.load import Study
 
+_UNSAFE = re.compile(r"[^A-Za-z0-9_.]+")
 _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,31}")
 
 
@@ -64,7 +65,9 @@ def _variant_names(levels: Sequence[Mapping[str, Any]]) -> Sequence[str]:
 
 def _word(path: str, level: Any) -> str:
     if isinstance(level, str):
-        return level
+        return _UNSAFE.sub("-", level).strip("-")
     if isinstance(level, bool | int | float):
         return f"{path.rpartition('.')[2]}-{str(level).lower()}"
+    if isinstance(level, list):
+        return "-".join(_word(path, one) for one in level)
     return ""

@@ -19,6 +19,7 @@ from aging.campaign.load import CampaignText, Kinds, campaign_of, read_campaign
 from aging.campaign.schema import Campaign
 from aging.core.errors import CampaignError, Mistake, MistakeCode
 from aging.load.schedule.input_files import found_from, input_paths, read_inputs
+from aging.study.host.folder import checked_files
 from aging.study.level_text import UnwritableLevelsError, with_levels
 from aging.study.schema import HostsTable, StudyFile
 
@@ -220,13 +221,15 @@ def _of_levels(
     points: Sequence[Sequence[Any]],
     wrong: Sequence[tuple[Sequence[Any], Mistake]],
 ) -> Iterator[Mistake]:
-    """Each mistake once: of the campaign file where all combinations have it, of levels where exactly theirs do."""
+    """Each mistake once, at what has it: one key path or the campaign file, some levels of one path, a combination."""
     by_mistake: dict[Mistake, set[str]] = {}
     for point, mistake in wrong:
         by_mistake.setdefault(mistake, set()).add(repr(point))
     for mistake, having in by_mistake.items():
         if len(having) == len(points):
-            yield Mistake("campaign", f"{source}: {mistake}", mistake.code)
+            put = next((path for path, _ in paths if mistake.where.endswith(".".join(path.keys))), None)
+            where = "campaign" if put is None else f'matrix."{put.path}"'
+            yield Mistake(where, f"{source}: {mistake}" if put is None else str(mistake), mistake.code)
             continue
         for place, (path, levels) in enumerate(paths):
             guilty = [level for level in levels if any(repr(p) in having for p in points if _has(p, place, level))]
@@ -256,6 +259,9 @@ def _read_files(names: Any, folder: Path, mistakes: list[Mistake], key: str = "f
         if path.is_absolute() or ".." in path.parts or not path.parts:
             what = f"{name!r} must be a path below the folder of this file, without `..`"
             mistakes.append(Mistake(key, what))
+            continue
+        if why := checked_files([name]):
+            mistakes.append(Mistake(key, why.removeprefix("files: ")))
             continue
         if str(path) in found:
             mistakes.append(Mistake(key, f"{name!r} is listed twice", MistakeCode.DUPLICATE_NAME))

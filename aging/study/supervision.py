@@ -484,20 +484,19 @@ class _Decision:
             before = {one.host for one in past if one.cell == cell.name}
             if {*known} - before - taken:
                 free -= before
-            host = choose(cell, known, past, self._plan.seed, apart=self._plan.hosts.apart, free=free)
-            if host is None:
+            if (to := choose(cell, known, past, self._plan.seed, apart=self._plan.hosts.apart, free=free)) is None:
                 self._hopeless(cell, missing, why, taken, {*known, *unknown})
                 continue
             number = len(self._cell(cell.name).attempts) + 1
-            devices = self._devices(host)
+            devices = self._devices(to)
             instead = None if missing is None else missing.number
-            command = Place(self._view.nodes[host], AttemptId(cell.name, number), devices, instead, why)
+            command = Place(self._view.nodes[to], AttemptId(cell.name, number), devices, instead, why)
             before_this = len(self._effects)
-            self._do(command, host)
+            self._do(command, to)
             if len(self._effects) > before_this:
-                room[host] = 0  # one placement a host at a time: the next one is decided with this one known
-                used.add(host)
-                past.append(Placement(cell.name, cell.variant, host))
+                room[to] = 0  # one placement a host at a time: the next one is decided with this one known
+                used.add(to)
+                past.append(Placement(cell.name, cell.variant, to))
 
     def _ready(self, host: str) -> bool:
         """Whether an attempt may be placed on a host now; its facts are asked for again where they are too old."""

@@ -1,13 +1,14 @@
 """How much faster an analysis gets with the workers of a Ray cluster, and how much of each worker is used.
 
 Measured on this machine with 1 and 2 workers: a campaign of 6 deployments × 60 indicators, 216 hours of 60 s medians.
-With more workers simulated, event by event, from what was measured: the seconds of every task, the seconds in which the
-asker hands a task over and takes its result, and the seconds that it computes alone. The simulation is checked against
-the 2 workers that were measured.
+With more workers simulated, event by event, from what was measured: the CPU seconds of every series, and the seconds in
+which the asker hands a task over, which grow with its bytes, and takes its result. The simulation is checked against
+the 2 workers that were measured; on a machine that does other work, too, these take longer.
 
     RAY_AUTH_MODE=disabled python -m analysis.study.scaling --json scaling.json
 
-Efficiency is T(1) / (n T(n)). It starts a cluster of this process alone (``ray.init``), and ends it.
+Efficiency is T(1) / (n T(n)), in the simulation against the CPU seconds of all series without a cluster. It starts a
+cluster of this process alone (``ray.init``), and ends it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import argparse
 import heapq
 import json
 import math
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -41,15 +43,17 @@ from aging.stats.trend_tests.base import TrendTest  # noqa: E402
 
 _HOURS, _DEPLOYMENTS, _INDICATORS = 216, 6, 60
 _SIMULATED = (1, 2, 4, 8, 16)
+_CAMPAIGNS = (1, 10)
 _AHEAD = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """Seconds: of every task, of handing one over and of taking its result (per task, in the asker)."""
+    """Seconds: of CPU of every series; of the asker for handing a task over, and a byte of it; for taking a result."""
 
-    tasks: Sequence[float]
+    series: Sequence[float]
     send: float
+    send_byte: float
     take: float
 
 
@@ -57,6 +61,7 @@ class Costs:
 class Row:
     """One line of the table. ``measured`` seconds of wall time where there are as many cores, else None."""
 
+    campaigns: int
     workers: int
     tasks: int
     measured: float | None
@@ -70,7 +75,7 @@ def campaign(deployments: int = _DEPLOYMENTS) -> list[Series]:
     return [_indicator(n, k) for k in range(deployments * _INDICATORS)]
 
 
-def simulated(costs: Costs, workers: int) -> float:
+def simulated(tasks: Sequence[float], sends: Sequence[float], take: float, workers: int) -> float:
     """Seconds until the last result is taken: one asker, which sends and takes one at a time, and ``workers``.
 
     Tasks are handed over in order, at most two a worker not ended; a free worker takes the oldest that has arrived.
@@ -78,35 +83,49 @@ def simulated(costs: Costs, workers: int) -> float:
     clock, handed, taken = 0.0, 0, 0
     free = [0.0] * workers
     ends: list[float] = []
-    while taken < len(costs.tasks):
-        if handed < len(costs.tasks) and len(ends) < _AHEAD * workers:
-            clock += costs.send
-            begin = max(clock, heapq.heappop(free))
-            end = begin + costs.tasks[handed]
+    while taken < len(tasks):
+        if handed < len(tasks) and len(ends) < _AHEAD * workers:
+            clock += sends[handed]
+            end = max(clock, heapq.heappop(free)) + tasks[handed]
             heapq.heappush(free, end)
             heapq.heappush(ends, end)
             handed += 1
         else:
-            clock = max(clock, heapq.heappop(ends)) + costs.take
+            clock = max(clock, heapq.heappop(ends)) + take
             taken += 1
     return clock
 
 
-def costs_of(series: Sequence[Series], cpus: int, tests: dict[str, TrendTest]) -> Costs:
-    """The seconds of the tasks into which ``cpus`` CPUs cut the series, each computed here, and of their transfer."""
-    stretches = [series[one] for one in batches(series, cpus)]
-    tasks = [_seconds(lambda one=one: alone(one, tests)) for one in stretches]  # type: ignore[misc]
+def costs_of(series: Sequence[Series], tests: dict[str, TrendTest]) -> Costs:
+    """The CPU seconds of every series, computed here, and what tasks of few and of many bytes cost the asker."""
+    each = [_seconds(lambda one=one: alone([one], tests), time.process_time) for one in series]  # type: ignore[misc]
+    result = alone(series[:8], tests)
     echo = ray.remote(num_cpus=1)(_echo)
-    result = alone(stretches[0], tests)
-    ray.get(echo.remote(ray.put(list(stretches[0])), result))
-    sends, takes = [], []
-    for one in stretches[:12]:
-        began = time.perf_counter()
-        reference = echo.remote(ray.put(list(one)), result)
-        sends.append(time.perf_counter() - began)
-        ray.wait([reference])
-        takes.append(_seconds(lambda reference=reference: ray.get(reference)))  # type: ignore[misc]
-    return Costs(tasks, float(np.median(sends)), float(np.median(takes)))
+    ray.get(echo.remote(ray.put(list(series[:8])), result))
+    sends: dict[int, list[float]] = {2: [], 64: []}
+    takes = []
+    for _ in range(12):
+        for count, found in sends.items():
+            began = time.perf_counter()
+            reference = echo.remote(ray.put(list(series[:count])), result)
+            found.append(time.perf_counter() - began)
+            ray.wait([reference])
+            began = time.perf_counter()
+            ray.get(reference)
+            takes.append(time.perf_counter() - began)
+    few, many = (float(np.median(sends[count])) for count in sends)
+    byte = max(0.0, (many - few) / (_size(series[:64]) - _size(series[:2])))
+    return Costs(each, few, byte, float(np.median(takes)))
+
+
+def row(series: Sequence[Series], costs: Costs, campaigns: int, workers: int, wall: dict[int, float]) -> Row:
+    """The simulation of so many campaigns, all alike, and of so many workers."""
+    every, seconds = list(series) * campaigns, list(costs.series) * campaigns
+    stretches = list(batches(every, workers))
+    tasks = [sum(seconds[one]) for one in stretches]
+    sends = [costs.send + costs.send_byte * _size(every[one]) for one in stretches]
+    took = simulated(tasks, sends, costs.take, workers)
+    return Row(campaigns, workers, len(tasks), wall.get(workers), took, sum(seconds) / (workers * took))
 
 
 def measured(series: Sequence[Series], workers: int, tests: dict[str, TrendTest]) -> float:
@@ -117,39 +136,34 @@ def measured(series: Sequence[Series], workers: int, tests: dict[str, TrendTest]
         return min(_seconds(lambda: mapper(series, tests)) for _ in range(2))
 
 
-def table(deployments: int) -> tuple[Sequence[Row], Costs]:
-    """The rows of every number of workers, and the costs at the largest."""
-    series, tests = campaign(deployments), dict(discover(aging.stats.trend_tests, TrendTest))
-    alone(series[:12], tests)
-    real = {workers: measured(series, workers, tests) for workers in (1, 2)}
-    with _cluster(1):
-        costs = {workers: costs_of(series, workers, tests) for workers in _SIMULATED}
-    one = {workers: sum(costs[workers].tasks) for workers in _SIMULATED}
-    rows = []
-    for workers in _SIMULATED:
-        took = simulated(costs[workers], workers)
-        wall = real.get(workers)
-        efficiency = real[1] / (workers * wall) if wall is not None else one[workers] / (workers * took)
-        rows.append(Row(workers, len(costs[workers].tasks), wall, took, efficiency))
-    return rows, costs[_SIMULATED[-1]]
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--deployments", type=int, default=_DEPLOYMENTS, help="of 60 indicators each")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures")
     options = parser.parse_args()
-    rows, costs = table(options.deployments)
-    print("| workers | tasks | measured, s | simulated, s | efficiency |\n|---|---|---|---|---|")
-    for row in rows:
-        wall = "" if row.measured is None else f"{row.measured:.1f}"
-        print(f"| {row.workers} | {row.tasks} | {wall} | {row.simulated:.1f} | {row.efficiency:.2f} |")
-    longest, mean = max(costs.tasks), float(np.mean(costs.tasks))
-    print(f"task: mean {mean:.2f} s, longest {longest:.2f} s; sent in {costs.send * 1e3:.1f} ms, ", end="")
-    print(f"its result taken in {costs.take * 1e3:.1f} ms; most workers that one asker feeds: ", end="")
-    print(f"{mean / (costs.send + costs.take):.0f}")
+    series, tests = campaign(options.deployments), dict(discover(aging.stats.trend_tests, TrendTest))
+    alone(series[:12], tests)
+    with _cluster(1):
+        costs = costs_of(series, tests)
+    wall = {workers: measured(series, workers, tests) for workers in (1, 2)}
+    rows = [
+        row(series, costs, campaigns, workers, wall if campaigns == 1 else {})
+        for campaigns in _CAMPAIGNS
+        for workers in _SIMULATED
+    ]
+    print("| campaigns | workers | tasks | measured, s | simulated, s | efficiency |\n|---|---|---|---|---|---|")
+    for one in rows:
+        shown = "" if one.measured is None else f"{one.measured:.1f}"
+        print(
+            f"| {one.campaigns} | {one.workers} | {one.tasks} | {shown} | {one.simulated:.1f} | {one.efficiency:.2f} |"
+        )
+    print(
+        f"measured efficiency of 2 workers: {wall[1] / (2 * wall[2]):.2f}, load of the machine {os.getloadavg()[0]:.1f}"
+    )
+    print(f"a series: {np.mean(costs.series):.4f} s of CPU; a task: sent in {costs.send * 1e3:.1f} ms and ", end="")
+    print(f"{costs.send_byte * 1e9:.2f} ms/MB, taken in {costs.take * 1e3:.1f} ms")
     if options.json is not None:
-        content = {"rows": [asdict(row) for row in rows], "costs": asdict(costs)}
+        content = {"rows": [asdict(one) for one in rows], "costs": asdict(costs)}
         options.json.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
@@ -173,14 +187,18 @@ class _cluster:  # noqa: N801 - a context
         ray.shutdown()
 
 
+def _size(series: Sequence[Series]) -> int:
+    return sum(one.t.nbytes + one.y.nbytes for one in series)
+
+
 def _echo(series: Sequence[Series], result: object) -> object:
     return result if series else None
 
 
-def _seconds(call: Callable[[], object]) -> float:
-    began = time.perf_counter()
+def _seconds(call: Callable[[], object], clock: Callable[[], float] = time.perf_counter) -> float:
+    began = clock()
     call()
-    return time.perf_counter() - began
+    return clock() - began
 
 
 def _indicator(n: int, k: int) -> Series:

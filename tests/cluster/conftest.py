@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.cluster.raylets import LocalCluster, end, new_cluster, processes_naming
+from tests.cluster.raylets import AUTHENTICATION, LocalCluster, end, new_cluster, processes_naming
 from tests.conftest import unused_port
+
+os.environ |= AUTHENTICATION
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -19,9 +22,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True)
-def nothing_left_behind() -> Iterator[None]:
+def nothing_left_behind() -> None:
     """In place of the suite's: a node's processes come and go; ``cluster`` and ``scratch`` end what they started."""
-    yield
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,9 @@ from pathlib import Path
 import psutil
 
 RAY = (sys.executable, "-m", "ray.scripts.scripts")
+AUTHENTICATION = {"RAY_AUTH_MODE": "disabled"}
+"""For nodes and drivers: else a head asks for a token where the home folder has one, and the others send none."""
+
 _START_SECONDS = 90.0
 _STORE_BYTES = 80_000_000
 
@@ -63,9 +66,7 @@ class LocalCluster:
         options += ("--include-dashboard=false", "--disable-usage-stats")
         return self._start("head", options, store, {})
 
-    def start(
-        self, host: str, *, cpus: int = 2, gpus: int = 0, environment: Mapping[str, str] | None = None
-    ) -> Raylet:
+    def start(self, host: str, *, cpus: int = 2, gpus: int = 0, environment: Mapping[str, str] | None = None) -> Raylet:
         options = (f"--address={self.address}", f"--num-cpus={cpus}", f"--num-gpus={gpus}")
         return self._start(host, options, _STORE_BYTES, environment or {})
 
@@ -84,7 +85,7 @@ class LocalCluster:
         common = (f"--labels=aging.host={host}", f"--object-store-memory={store}", "--min-worker-port=0")
         common += ("--max-worker-port=0", "--dashboard-agent-listen-port=0", "--memory=1000000000", "--block")
         clean = {name: text for name, text in os.environ.items() if not name.startswith("RAY_")}
-        clean |= {"RAY_USAGE_STATS_ENABLED": "0", **environment}
+        clean |= {"RAY_USAGE_STATS_ENABLED": "0", **AUTHENTICATION, **environment}
         with log.open("wb") as out:
             starter = psutil.Popen(
                 [*RAY, "start", *options, *common],

@@ -22,6 +22,7 @@ pytestmark = [pytest.mark.ray, pytest.mark.timeout(280)]
 
 DIRECTORIES = ("first-look", "real-runtimes", "tokenizer-2026.1")
 FINDINGS = "findings.json"
+FINE = ("analyze", ROOT / "results" / "real-runtimes", "--grid", "1s", "--json")
 RAY = (sys.executable, "-m", "ray.scripts.scripts")
 
 
@@ -71,6 +72,15 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     return _findings(root)
 
 
+@pytest.fixture(scope="module")
+def fine() -> bytes:
+    """The findings of one machine, of enough samples that they are worth a cluster."""
+    with _started(*FINE) as running:
+        found, errors = running.communicate(timeout=200)
+    assert running.returncode == 0, errors
+    return found
+
+
 def test_directories_in_parallel_have_equal_findings(raylets: Raylets, alone: dict[str, bytes], tmp_path: Path) -> None:
     root = _copied(tmp_path)
     ran = _aging("analyze", f"{root}/**", "--cluster", raylets.address)
@@ -78,32 +88,36 @@ def test_directories_in_parallel_have_equal_findings(raylets: Raylets, alone: di
     assert _findings(root) == alone
 
 
-def test_series_of_one_directory_have_equal_findings(raylets: Raylets, alone: dict[str, bytes], tmp_path: Path) -> None:
-    root = _copied(tmp_path)
-    ran = _aging("analyze", root / "real-runtimes", "--cluster", raylets.address)
-    assert ran.returncode == 0, ran.stderr
-    assert (root / "real-runtimes" / FINDINGS).read_bytes() == alone["real-runtimes"]
+def test_series_of_one_directory_have_equal_findings(raylets: Raylets, fine: bytes) -> None:
+    with _started(*FINE, "--cluster", raylets.address) as running:
+        at_work = _seen(raylets, "_analyze", running)
+        found, errors = running.communicate(timeout=200)
+    assert at_work, "no worker was seen at work"
+    assert running.returncode == 0, errors
+    assert found == fine
 
 
-@pytest.mark.parametrize(
-    ("directories", "task"), [(DIRECTORIES, "_analyze_directory"), (("real-runtimes",), "_analyze")]
-)
-def test_findings_are_equal_after_a_worker_was_killed(
-    raylets: Raylets, alone: dict[str, bytes], tmp_path: Path, directories: tuple[str, ...], task: str
+def test_directories_are_equal_after_a_worker_was_killed(
+    raylets: Raylets, alone: dict[str, bytes], tmp_path: Path
 ) -> None:
     root = _copied(tmp_path)
-    command = [*_command_line("analyze", *(root / name for name in directories)), "--cluster", raylets.address]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=_clean()) as running:
-        killed = None
-        while killed is None and running.poll() is None:
-            killed = next(iter(raylets.workers(task)), None)
-            time.sleep(0.02)
+    with _started("analyze", *(root / name for name in DIRECTORIES), "--cluster", raylets.address) as running:
+        killed = _seen(raylets, "_analyze_directory", running)
         assert killed is not None, "no worker was seen at work"
         killed.kill()
         _, errors = running.communicate(timeout=200)
     assert running.returncode == 0, errors
-    found = _findings(root)
-    assert {name: found[name] for name in directories} == {name: alone[name] for name in directories}
+    assert _findings(root) == alone
+
+
+def test_series_are_equal_after_a_worker_was_killed(raylets: Raylets, fine: bytes) -> None:
+    with _started(*FINE, "--cluster", raylets.address) as running:
+        killed = _seen(raylets, "_analyze", running)
+        assert killed is not None, "no worker was seen at work"
+        killed.kill()
+        found, errors = running.communicate(timeout=200)
+    assert running.returncode == 0, errors
+    assert found == fine
 
 
 def test_a_bad_directory_stops_no_other(raylets: Raylets, alone: dict[str, bytes], tmp_path: Path) -> None:
@@ -136,6 +150,19 @@ def _aging(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         _command_line(*arguments), capture_output=True, text=True, timeout=250, check=False, env=_clean()
     )
+
+
+def _started(*arguments: str | Path) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(_command_line(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=_clean())
+
+
+def _seen(raylets: Raylets, task: str, running: subprocess.Popen[bytes]) -> psutil.Process | None:
+    """A worker that executes a task, waited for; None where the command ended before one was seen."""
+    while running.poll() is None:
+        if found := raylets.workers(task):
+            return found[0]
+        time.sleep(0.02)
+    return None
 
 
 def _command_line(*arguments: str | Path) -> list[str]:

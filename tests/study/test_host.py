@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -31,6 +32,10 @@ KEY = AttemptKey("s", "v-r1", 1)
 TABLE = b"tokens\n4\n8\n16\n"
 
 
+def ended(host: str, key: AttemptKey, scratch: Path) -> bool:
+    return look(host, [key], str(scratch))[0].state != "running"
+
+
 @pytest.fixture
 def scratch(tmp_path: Path) -> Iterator[Path]:
     """A scratch folder; campaigns that a test leaves running there are stopped."""
@@ -38,7 +43,9 @@ def scratch(tmp_path: Path) -> Iterator[Path]:
     yield folder
     for journal in folder.glob("*/*/*/a*/results/*/*/journal.jsonl"):
         parts = journal.relative_to(folder).parts
-        stop(parts[0], AttemptKey(parts[1], parts[2], int(parts[3][1:])), str(folder))
+        key = AttemptKey(parts[1], parts[2], int(parts[3][1:]))
+        stop(parts[0], key, str(folder))
+        wait_for(partial(ended, parts[0], key, folder), "still drains", 90)
 
 
 @pytest.fixture
@@ -244,8 +251,10 @@ class TestKills:
             assert "disk" in (halted.why or "") or "space" in (halted.why or "")
             filler.unlink()
             assert resume(HOST, KEY, str(folder)).state == "running"
-            stop(HOST, KEY, str(folder))
         finally:
+            filler.unlink(missing_ok=True)
+            stop(HOST, KEY, str(folder))
+            wait_for(lambda: seen(folder).state != "running", "still drains", 90)
             subprocess.run(["umount", "-l", str(folder)], check=True)
 
 

@@ -136,8 +136,8 @@ class TestCell:
         file = study()
         jobs = [start_aging("run", file, "--cell", str(number), "--study", "7") for number in (7, 8, 9)]
         for job in jobs:
-            text = job.communicate()[0]
-            assert job.returncode == 2
-            assert "0 to 1" in text
+            assert job.wait() == 2
+            assert job.stdout is not None
+            assert "0 to 1" in job.stdout.read()
         assert [path.name for path in root(tmp_path).parent.iterdir()] == ["7"]
         assert (root(tmp_path) / "study.json").is_file()

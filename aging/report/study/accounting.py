@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from aging.core.format import byte_size, readable_duration
+from aging.core.format import byte_size, readable_duration, utc
 from aging.core.plain_text import one_line
 from aging.study.cells import Cell
 from aging.study.fleet import AttemptState
@@ -103,11 +103,20 @@ class Accounting:
         return [row for row in self.rows if row.status != "counted"]
 
 
-def accounting(
-    study: str, cells: Sequence[Cell], state: StudyState, now: float, runner: int | None = None
+def accounting(  # noqa: PLR0913 - what a study is, when and by whom it is looked at
+    study: str,
+    cells: Sequence[Cell],
+    state: StudyState,
+    now: float,
+    runner: int | None = None,
+    *,
+    dated: bool = False,
 ) -> Accounting:
-    """``now`` in epoch seconds; ``runner`` is the pid of the process that runs the study, None where there is none."""
-    rows = [_row(cell, state, now) for cell in cells]
+    """``now`` in epoch seconds; ``runner`` is the pid of the process that runs the study, None where there is none.
+
+    ``dated``: since when a host is lost is written as a date, for a page that is read later.
+    """
+    rows = [_row(cell, state, now, dated=dated) for cell in cells]
     until = now if state.ended is None else state.ended
     return Accounting(
         study,
@@ -145,11 +154,12 @@ def collected(files: int, size: int) -> str:
     return f"{files:,} {'file' if files == 1 else 'files'}, {byte_size(size)}" if files else ""
 
 
-def _row(cell: Cell, state: StudyState, now: float) -> CellRow:
+def _row(cell: Cell, state: StudyState, now: float, *, dated: bool) -> CellRow:
     known = state.cells.get(cell.name, CellState(cell.name))
     attempt = known.result or (known.attempts[-1] if known.attempts else None)
     host = None if attempt is None else state.hosts.get(attempt.host)
     status = _status(known, attempt, host)
+    away = "" if host is None or host.lost is None else _away(host.name, host.lost, now, dated=dated)
     since = None if attempt is None else max(now - attempt.placed, 0.0)
     return CellRow(
         cell=cell.name,
@@ -164,7 +174,7 @@ def _row(cell: Cell, state: StudyState, now: float) -> CellRow:
         remaining=max(cell.seconds - since, 0.0) if since is not None and status in ("running", "starting") else None,
         files=0 if attempt is None else attempt.files,
         size=0 if attempt is None else attempt.size,
-        why=one_line(_why(status, known, attempt, host, now)),
+        why=one_line(_why(status, known, attempt, away)),
     )
 
 
@@ -191,30 +201,27 @@ def _words(status: Status, attempt: Attempt | None) -> str:
     return attempt.state if attempt is not None and status in ("counted", "ended") else _WORDS[status]
 
 
-def _why(status: Status, known: CellState, attempt: Attempt | None, host: HostState | None, now: float) -> str:
-    """The reason why it has no result yet; of a cell that was begun again why its attempt before was given up."""
+def _why(status: Status, known: CellState, attempt: Attempt | None, away: str) -> str:
+    """The reason why it has no result yet; of a cell that was begun again why its attempt before was given up.
+
+    ``away`` says since when its host is lost.
+    """
     reason = ""
-    if status == "given_up":
-        reason = _joined(known.given_up or "", _end_of(attempt, host, now))
-    elif status in ("lost", "ended", "host_lost", "abandoned"):
-        reason = _end_of(attempt, host, now)
+    if status in ("given_up", "lost", "ended", "host_lost", "abandoned"):
+        said = "" if attempt is None else attempt.lost or attempt.why or ""
+        reason = _joined(away, said, known.given_up or "")
     elif attempt is not None and attempt.why and status != "counted":
         reason = attempt.why
-    if not reason and len(known.attempts) > 1 and (before := [one for one in known.attempts if one is not attempt]):
-        last = before[-1]
-        said = last.lost or last.why or last.state
-        reason = f"attempt {last.number} on {last.host}: {said}"
+    if not reason and len(known.attempts) > 1:
+        last = [one for one in known.attempts if one is not attempt][-1]
+        reason = f"attempt {last.number} on {last.host}: {last.lost or last.why or last.state}"
     return reason
 
 
-def _end_of(attempt: Attempt | None, host: HostState | None, now: float) -> str:
-    """Why an attempt has no result: ``host c was lost 41 min ago``, and what its study or host said of it."""
-    if attempt is None:
-        return ""
-    away = ""
-    if host is not None and host.lost is not None:
-        away = f"host {attempt.host} was lost {span(max(now - host.lost, 0.0))} ago"
-    return _joined(away, attempt.lost or attempt.why or "")
+def _away(host: str, lost: float, now: float, *, dated: bool) -> str:
+    """``host c was lost 41 min ago``."""
+    when = f"on {utc(lost):%Y-%m-%d at %H:%M} UTC" if dated else f"{span(max(now - lost, 0.0))} ago"
+    return f"host {host} was lost {when}"
 
 
 def _joined(*parts: str) -> str:

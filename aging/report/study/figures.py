@@ -42,16 +42,16 @@ def forest(findings: StudyFindings, chosen: Sequence[StudyFinding], indicator: s
 
 
 def _rows(findings: StudyFindings, finding: StudyFinding, *, every: bool) -> Iterator[Estimate]:
-    name = wording.subject(findings, finding.variant, finding.deployment)
-    for one in finding.by_cell if every else ():
-        yield _cell(name, one)
+    """The mean under the name of its variant, then its cells by replicate and host."""
     low, high = finding.ci_per_hour or (None, None)
+    name = wording.subject(findings, finding.variant, finding.deployment)
     yield Estimate(name, finding.per_hour, low, high, pooled=True, note=_said(finding))
+    yield from map(_cell, finding.by_cell if every else ())
 
 
-def _cell(name: str, one: CellEstimate) -> Estimate:
+def _cell(one: CellEstimate) -> Estimate:
     low, high = one.ci_per_hour or (None, None)
-    label = f"{name}, r{one.replicate:02d} on {one.host}"
+    label = f"r{one.replicate:02d} on {one.host}"
     return Estimate(label, one.per_hour, low, high, weight=one.weight, note=one.verdict)
 
 

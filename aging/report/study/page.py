@@ -18,7 +18,7 @@ from aging.core.errors import writing
 from aging.core.format import readable_duration, utc
 from aging.findings.problem_kinds import kind_description
 from aging.findings.study.types import CellOutcome, StudyFinding
-from aging.report.charts.svg import LARGE, figure_svg
+from aging.report.charts.svg import Shape, figure_svg
 from aging.report.html.figure import figure_element
 from aging.report.html.scripts import chart_scripts
 from aging.report.html.templates import environment
@@ -29,6 +29,7 @@ from aging.report.study.figures import forests
 from aging.report.study.hosts import host_table
 from aging.report.study.record import StudyRecord
 
+_WIDE = Shape(1200, 300)
 _MOST_ROWS = 500
 _MOST_ATTEMPTS = 200
 _MOST_PROBLEMS = 200
@@ -104,7 +105,7 @@ def page(record: StudyRecord, folder: Path) -> str:
             decisions=list(_decisions(record)),
             level=findings.level,
             differences=listed.get("differences") if shown(findings) else None,
-            forests=[figure_element(one, figure_svg(one, LARGE)) for one in forests(findings)],
+            forests=[figure_element(one, figure_svg(one, _WIDE)) for one in forests(findings)],
             between=[(one, wording.between_hosts(one)) for one in spread(findings)],
             outliers=[wording.outlier(findings, one) for one in findings.outliers],
             hosts=host_table(record),

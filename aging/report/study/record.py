@@ -33,7 +33,7 @@ class StudyRecord:
 
     @cached_property
     def account(self) -> Accounting:
-        return accounting(self.plan.file.name, self.plan.cells, self.state, self.now, self.runner)
+        return accounting(self.plan.file.name, self.plan.cells, self.state, self.now, self.runner, dated=True)
 
     @cached_property
     def absences(self) -> Sequence[Absence]:

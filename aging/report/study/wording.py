@@ -64,7 +64,8 @@ def headline(findings: StudyFindings) -> Headline:
     found = decisions(findings)
     if not found:
         return Headline("No cell has a result yet", "mute")
-    total, noun = len(found), "deployment" if len(found) == 1 else "deployments"
+    word = "variant" if all(_name_of(findings, one) == one.variant for one in found) else "deployment"
+    total, noun = len(found), word if len(found) == 1 else f"{word}s"
     for chosen, words, tone in (
         ([one for one in found if one.ages_by], "aging", "bad"),
         ([one for one in found if one.verdict == "step"], "grew in steps", "warn"),
@@ -140,8 +141,12 @@ def _decision(variant: str, deployment: str, own: Sequence[StudyFinding]) -> Dec
     return Decision(variant, deployment, first or (ages or own)[0], ages)
 
 
+def _name_of(findings: StudyFindings, one: Decision) -> str:
+    return subject(findings, one.variant, one.deployment)
+
+
 def _name(findings: StudyFindings, one: Decision) -> str:
-    name = subject(findings, one.variant, one.deployment)
+    name = _name_of(findings, one)
     if one.ages_by and one.finding.indicator != PRIMARY:
         return f"{name} ({', '.join(_indicators(one))})"
     return f"{name} ({rate(one.finding)[0]})" if one.ages_by and one.finding.per_hour is not None else name

@@ -8,14 +8,17 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
+from rich.console import Console
 
 from aging.app.study_report import read_study, table_text, write_page
 from aging.core.errors import ResultsError
 from aging.report.study import wording
 from aging.report.study.figures import forests
+from aging.report.study.findings_text import show
 from aging.report.study.hosts import host_table
 from aging.report.study.record import StudyRecord, absences
 from aging.study.events import HostLost, HostReturned
+from tests.command_line import run_here
 from tests.report.study.studies import HOSTILE, HOSTS, made
 
 
@@ -91,7 +94,7 @@ class TestContent:
         (forest,) = forests(record.findings)
         assert sum(row.pooled for row in forest.rows) == 2
         assert len(forest.rows) == 7 + 2
-        assert any("on c" in row.label for row in forest.rows)
+        assert [row.label for row in forest.rows[1:4]] == ["r01 on a", "r02 on b", "r03 on c"]
 
     def test_hosts(self, record: StudyRecord) -> None:
         table = host_table(record)
@@ -126,3 +129,42 @@ def test_absences() -> None:
     )
     found = [(one.host, one.end - one.begin, one.returned) for one in absences(events, 50.0)]
     assert found == [("a", 25.0, True), ("b", 30.0, False)]
+
+
+class TestTerminal:
+    @pytest.mark.parametrize("width", [80, 10_000])
+    def test_show(self, record: StudyRecord, width: int) -> None:
+        console = Console(width=width, highlight=False, markup=False)
+        with console.capture() as captured:
+            show(record.findings, record.account, console)
+        text = " ".join(captured.get().split())
+        for part in ("7 of 8", "1 of 2", record.account.missing[0].cell, "aging", "driver"):
+            assert part in text
+
+    def test_dated(self, record: StudyRecord) -> None:
+        (missing,) = record.account.missing
+        assert "2026-09-21" in missing.why
+        assert "no other host fits" in missing.why
+
+
+class TestCommand:
+    def test_page(self, root: Path, tmp_path: Path) -> None:
+        done = run_here(tmp_path, "report", root)
+        assert (done.returncode, done.stdout.strip()) == (0, str(root / "report.html"))
+
+    def test_tables(self, root: Path, tmp_path: Path) -> None:
+        done = run_here(tmp_path, "report", root, "--format", "latex", "--output", "tables.tex")
+        assert done.returncode == 0
+        assert (tmp_path / "tables.tex").read_text() == table_text(root, "latex")
+
+    def test_figures_refused(self, root: Path, tmp_path: Path) -> None:
+        done = run_here(tmp_path, "report", root, "--figures", "figures")
+        assert done.returncode == 2
+        assert "--figures" in done.stderr
+        assert "cells/" in done.stderr
+
+    def test_changed_plan_refused(self, tmp_path: Path) -> None:
+        changed = made(tmp_path)
+        plan = changed / "study.json"
+        plan.write_text(plan.read_text().replace('"seconds"', '"second"'))
+        assert run_here(tmp_path, "report", changed).returncode != 0

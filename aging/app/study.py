@@ -1,0 +1,272 @@
+"""A study from file to findings: ``aging run FILE --cluster``, ``aging resume`` and ``aging stop`` of its folder."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from rich.console import Console
+from rich.live import Live
+
+from aging.app.prepare import new_folder
+from aging.campaign.load import read_campaign
+from aging.core.clock import ticks
+from aging.core.errors import AgingError, ExitCode, writing
+from aging.core.processes.ownership import is_running, send
+from aging.core.tasks import cancel_all
+from aging.core.worker import call
+from aging.report.study.accounting import Accounting, accounting
+from aging.report.study.folder import account_of, state_of
+from aging.report.study.terminal import lines, table
+from aging.runner.catalogue import Catalogue
+from aging.store.lock import Lock, LockedError, Owner, owner_of
+from aging.study.assignment import in_order
+from aging.study.driver import Head, Outcome, Subject
+from aging.study.events import StudyStarted
+from aging.study.fleet import Fleet
+from aging.study.layout import StudyLayout
+from aging.study.ledger import Ledger, read_ledger
+from aging.study.load import Study, is_study, load_study, study_of_campaign
+from aging.study.plan_file import StudyPlan, read_plan, write_plan
+from aging.study.state import Fold
+from aging.study.supervision import Plan
+
+_ANALYSIS = "aging.app.study_analysis:analyze"
+_REFRESH_SECONDS = 1.0
+_PLAIN_SECONDS = 600.0
+_POLL_SECONDS = 0.2
+
+EXIT_CODES: dict[Outcome, ExitCode] = {
+    "completed": ExitCode.DONE,
+    "incomplete": ExitCode.INCONCLUSIVE,
+    "interrupted": ExitCode.INTERRUPTED,
+    "cluster_lost": ExitCode.INCONCLUSIVE,
+}
+
+
+class ClosableFleet(Fleet, Protocol):
+    """A fleet with a connection that ends."""
+
+    async def close(self) -> None: ...
+
+
+Connect = Callable[[str], Awaitable[ClosableFleet]]
+
+
+@dataclass(frozen=True, slots=True)
+class StudyRun:
+    """A study that was run. ``address`` is the cluster that it ran on."""
+
+    outcome: Outcome
+    layout: StudyLayout
+    account: Accounting
+    address: str
+
+    @property
+    def exit_code(self) -> ExitCode:
+        return EXIT_CODES[self.outcome]
+
+
+async def connect_to_ray(address: str) -> ClosableFleet:
+    """The hosts of a Ray cluster. Raises MissingPartError without Ray, AgingError if no cluster answers."""
+    from aging.cluster.fleet import connect  # noqa: PLC0415 - where a cluster is asked for
+
+    return await connect(address)
+
+
+def read_study(file: Path, hosts: int | None) -> Study:
+    """A study file; or a campaign file as a study of one variant with a replicate on each of ``hosts`` hosts.
+
+    Of a study file ``hosts`` is the most hosts used at a time. Raises CampaignError with every mistake.
+    """
+    kinds = Catalogue.discovered().kinds()
+    if not is_study(file):
+        return study_of_campaign(read_campaign(file).text, str(file), hosts, kinds, file.parent)
+    study = load_study(file, kinds)
+    if hosts is None:
+        return study
+    table = study.file.hosts.model_copy(update={"count": hosts})
+    return replace(study, file=study.file.model_copy(update={"hosts": table}))
+
+
+def run_study(
+    study: Study, results: Path, address: str, console: Console, connect: Connect = connect_to_ray
+) -> StudyRun:
+    """Run a study on a cluster to its end, and analyze it. Raises AgingError if no cluster answers there."""
+
+    async def go() -> StudyRun:
+        async with _connected(connect, address) as fleet:
+            with writing(results / study.file.name):
+                layout = StudyLayout(new_folder(results / study.file.name, time.time()))
+            plan = write_plan(layout, study)
+            console.print(f"study: {layout.root}", highlight=False, soft_wrap=True)
+            return await _run(layout, plan, fleet, address, console=console)
+
+    return _concluded(asyncio.run(go()), console)
+
+
+def resume_study(
+    directory: Path, address: str | None, console: Console, connect: Connect = connect_to_ray, *, stopping: bool = False
+) -> StudyRun:
+    """Continue a study whose head has ended, on the cluster that it ran on or on the one at ``address``.
+
+    ``stopping``: only to stop its cells. Raises ResultsError, LockedError, and AgingError if nothing is left to do or
+    no cluster answers.
+    """
+    layout = StudyLayout(directory)
+    plan = read_plan(layout)
+    state = state_of(layout)
+    if not stopping and not (left := account_of(layout, plan).missing):
+        raise AgingError(f"{directory}: every cell has a result; nothing is left to do")
+    if (owner := owner_of(directory)) is not None:
+        raise LockedError(directory, owner)
+    where = address or state.cluster
+    if where is None:
+        raise AgingError(f"{directory}: no cluster is known; name it: --cluster ADDRESS")
+
+    async def go() -> StudyRun:
+        async with _connected(connect, where) as fleet:
+            if not stopping:
+                console.print(f"resumes: {directory} ({len(left)} of {len(plan.cells)} cells)", soft_wrap=True)
+            return await _run(layout, plan, fleet, where, console=console, stopping=stopping)
+
+    return _concluded(asyncio.run(go()), console)
+
+
+def stop_study(
+    directory: Path, address: str | None, console: Console, connect: Connect = connect_to_ray
+) -> Iterator[str]:
+    """Stop the cells of a study; it can be resumed. Yields what is done.
+
+    Raises ResultsError, and AgingError if another host runs it or no cluster answers.
+    """
+    layout = StudyLayout(directory)
+    plan = read_plan(layout)
+    owner = owner_of(directory)
+    if owner is None:
+        state = state_of(layout)
+        if state.outcome == "completed":
+            yield "The study has already ended."
+            return
+        yield "No process runs the study; asking its hosts."
+        ended = resume_study(directory, address, console, connect, stopping=True)
+        yield f"{len(ended.account.missing)} of {len(plan.cells)} cells have no result. {_continue(ended)}"
+        return
+    yield from _stop_head(directory, owner)
+
+
+def _stop_head(directory: Path, owner: Owner) -> Iterator[str]:
+    if not owner.here:
+        raise AgingError(f"{directory}: {owner}; stop it there")
+    send(owner.identity, signal.SIGINT)
+    yield f"Interrupted the study (pid {owner.pid}); waiting for its cells to drain, and for their files."
+    while is_running(owner.identity):
+        time.sleep(_POLL_SECONDS)
+    yield "The study has ended."
+
+
+def _continue(run: StudyRun) -> str:
+    return f"To continue: aging resume {run.layout.root}"
+
+
+@contextlib.asynccontextmanager
+async def _connected(connect: Connect, address: str) -> AsyncIterator[ClosableFleet]:
+    fleet = await connect(address)
+    try:
+        yield fleet
+    finally:
+        await fleet.close()
+
+
+async def _run(  # noqa: PLR0913 - a study, where it runs and how
+    layout: StudyLayout, plan: StudyPlan, fleet: Fleet, address: str, *, console: Console, stopping: bool = False
+) -> StudyRun:
+    """Run the head in this process until the study ends."""
+    with (
+        contextlib.closing(Lock.take(layout.root, "study")) as lock,
+        contextlib.closing(Ledger(layout.ledger)) as ledger,
+    ):
+        folded = Fold()
+        for event in read_ledger(layout.ledger):
+            folded.add(event)
+        folded.add(ledger.record(StudyStarted(pid=lock.owner.pid, cluster=address)))
+        table_ = plan.file.hosts
+        cells = in_order(plan.cells, plan.file.seed)
+        rules = Plan(cells, table_, plan.file.attempts, plan.file.patience, plan.file.seed)
+
+        def tell(line: str) -> None:
+            console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+        head = Head(Subject(plan.id, rules, plan.files), layout, fleet, ledger=ledger, folded=folded, tell=tell)
+        if stopping:
+            head.stop()
+        viewing = asyncio.create_task(_view(head, plan, lock.owner.pid, console))
+        with _interrupts(head, tell, stopping=stopping):
+            try:
+                outcome = await head.run()
+            finally:
+                await cancel_all([viewing])
+        return StudyRun(outcome, layout, accounting(plan.file.name, plan.cells, head.state, time.time()), address)
+
+
+@contextlib.contextmanager
+def _interrupts(head: Head, tell: Callable[[str], None], *, stopping: bool) -> Iterator[None]:
+    """Ctrl-C once stops the cells in order, twice ends this process and lets them go on."""
+    loop = asyncio.get_running_loop()
+    count = 1 if stopping else 0
+
+    def interrupted() -> None:
+        nonlocal count
+        count += 1
+        if count == 1:
+            tell("Stopping every cell: it drains, is sealed and collected. Ctrl-C again ends this process at once.")
+            head.stop()
+        else:
+            tell("Ended at once; cells may still run on their hosts.")
+            head.abandon()
+
+    for one in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(one, interrupted)
+    try:
+        yield
+    finally:
+        for one in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(one)
+
+
+async def _view(head: Head, plan: StudyPlan, pid: int, console: Console) -> None:
+    """Show the cells: a table on a terminal, else some lines now and then, beside what happens."""
+
+    def account() -> Accounting:
+        return accounting(plan.file.name, plan.cells, head.state, time.time(), pid)
+
+    if not console.is_terminal:
+        async for _ in ticks(_PLAIN_SECONDS, time.monotonic() + _PLAIN_SECONDS):
+            for line in lines(account()):
+                console.print(line, highlight=False, markup=False, soft_wrap=True)
+    with Live(console=console, auto_refresh=False) as live:
+        async for _ in ticks(_REFRESH_SECONDS, time.monotonic()):
+            live.update(table(account()), refresh=True)
+
+
+def _concluded(run: StudyRun, console: Console) -> StudyRun:
+    """Analyze what is here, in a process of its own, and print where it is."""
+
+    def say(line: str) -> None:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+    for line in lines(run.account):
+        say(line)
+    if any(row.status == "counted" for row in run.account.rows):
+        written: Any = asyncio.run(call(_ANALYSIS, str(run.layout.root), shown=True))
+        for name, path in written.items():
+            say(f"{name}: {path}")
+    if run.outcome != "completed":
+        say(f"{len(run.account.missing)} of {len(run.account.rows)} cells have no result. {_continue(run)}")
+    return run

@@ -1,0 +1,247 @@
+"""The fleet on real raylets: nodes, reservations, calls, and what happens as a worker, a raylet or the head dies."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from aging.cluster.fleet import RayFleet, connect
+from aging.core.errors import AgingError
+from aging.study.fleet import AttemptKey, HostLostError, Look, Node, Order, Reservation
+from tests.cluster.raylets import LocalCluster
+from tests.conftest import unused_port, write_campaign
+
+KEY = AttemptKey("study-1", "cell-1", 1)
+
+
+@asynccontextmanager
+async def connected(cluster: LocalCluster) -> AsyncIterator[RayFleet]:
+    fleet = await connect(cluster.address)
+    try:
+        yield fleet
+    finally:
+        await fleet.close()
+
+
+async def node_of(fleet: RayFleet, host: str) -> Node:
+    """A host's living node; a new one is known within seconds."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        found = next((one for one in await fleet.nodes() if one.host == host), None)
+        if found is not None and found.alive:
+            return found
+        await asyncio.sleep(0.2)
+    raise AssertionError(f"no living node of {host}")
+
+
+def order_of(folder: Path, scratch: str, duration: str = "60s") -> Order:
+    """A minute of a reference server."""
+    campaign = write_campaign(folder, unused_port(), unused_port(), duration=duration, warmup="1s")
+    return Order(KEY, campaign.read_text(), scratch, {})
+
+
+class TestConnect:
+    @pytest.mark.parametrize("address", ["ray://10.0.0.1:10001", "nowhere", "a b:1", "10.0.0.1"])
+    def test_address_is_refused(self, address: str) -> None:
+        with pytest.raises(AgingError, match="6379"):
+            asyncio.run(connect(address))
+
+    def test_no_cluster(self) -> None:
+        began = time.monotonic()
+        with pytest.raises(AgingError, match="ray start"):
+            asyncio.run(connect(f"127.0.0.1:{unused_port()}"))
+        assert time.monotonic() - began < 10
+
+    def test_a_port_of_something_else(self, reference: Callable[..., str]) -> None:
+        address = reference().removeprefix("http://").rstrip("/")
+        with pytest.raises(AgingError):
+            asyncio.run(connect(address))
+
+
+class TestNodes:
+    def test_hosts_by_label(self, cluster: LocalCluster) -> None:
+        async def read() -> dict[str, Node]:
+            async with connected(cluster) as fleet:
+                await node_of(fleet, "b")
+                return {node.host: node for node in await fleet.nodes()}
+
+        nodes = asyncio.run(read())
+        assert {host: (node.cpus, node.gpus) for host, node in nodes.items()} == {
+            "head": (0.0, 0.0),
+            "a": (2.0, 0.0),
+            "b": (2.0, 2.0),
+        }
+
+
+class TestReservation:
+    def test_exclusive_outlives_its_driver(self, cluster: LocalCluster) -> None:
+        other = AttemptKey("study-2", "cell-1", 1)
+
+        async def first() -> None:
+            async with connected(cluster) as fleet:
+                assert await fleet.reserve(KEY, await node_of(fleet, "a"), Reservation())
+
+        async def second() -> None:
+            async with connected(cluster) as fleet:
+                a, b = await node_of(fleet, "a"), await node_of(fleet, "b")
+                assert await fleet.reserve(KEY, a, Reservation())  # it is there
+                assert not await fleet.reserve(other, a, Reservation(exclusive=False, cpus=1.0))
+                assert await fleet.reserve(other, b, Reservation())  # no pending group of it is left
+                await fleet.release(KEY)
+                assert await fleet.reserve(other, a, Reservation())  # moved
+                await fleet.release(other)
+                assert await fleet.reserve(KEY, b, Reservation())
+                await fleet.release(KEY)
+                await fleet.release(KEY)
+
+        asyncio.run(first())
+        asyncio.run(second())
+
+    def test_devices_of_a_shared_host(self, cluster: LocalCluster, scratch: str, tmp_path: Path) -> None:
+        campaign = order_of(tmp_path, scratch)
+        share = Reservation(exclusive=False, cpus=1.0, gpus=1)
+        keys = [AttemptKey("study-1", f"shared-{number}", 1) for number in (1, 2)]
+
+        async def devices() -> set[str]:
+            async with connected(cluster) as fleet:
+                b = await node_of(fleet, "b")
+                found = set()
+                for key in keys:
+                    assert await fleet.reserve(key, b, share)
+                    order = Order(key, campaign.campaign, scratch, {}, exclusive=False)
+                    seen = await fleet.start(b, order)
+                    assert seen.state == "running", seen
+                    assert seen.runner is not None
+                    found.add(psutil.Process(seen.runner).environ()["CUDA_VISIBLE_DEVICES"])
+                    await fleet.stop(b, key, scratch)
+                    await fleet.release(key) if key == keys[-1] else None
+                await fleet.release(keys[0])
+                return found
+
+        assert asyncio.run(devices()) == {"0", "1"}
+
+
+class TestCalls:
+    def test_no_worker_stays(self, cluster: LocalCluster, scratch: str) -> None:
+        async def read() -> None:
+            async with connected(cluster) as fleet:
+                a = await node_of(fleet, "a")
+                facts = await asyncio.gather(fleet.facts(a, scratch), fleet.facts(a, scratch))
+                assert {one.host for one in facts} == {"a"}
+                assert abs(facts[0].clock_offset) < 1.0
+                assert (await fleet.look(a, [KEY], scratch))[0].state == "absent"
+                await workers_gone()
+
+        async def workers_gone() -> None:
+            deadline = time.monotonic() + 10
+            while left := cluster.raylets["a"].workers():
+                assert time.monotonic() < deadline, left
+                await asyncio.sleep(0.1)
+
+        asyncio.run(read())
+
+    def test_campaign_outlives_worker_and_raylet(self, cluster: LocalCluster, scratch: str, tmp_path: Path) -> None:
+        order = order_of(tmp_path, scratch)
+
+        async def start() -> Look:
+            async with connected(cluster) as fleet:
+                a = await node_of(fleet, "a")
+                assert await fleet.reserve(KEY, a, Reservation())
+                seen = await fleet.start(a, order)
+                cluster.kill("a")
+                with pytest.raises(HostLostError):
+                    await fleet.look(a, [KEY], scratch)
+                return seen
+
+        async def again() -> Look:
+            async with connected(cluster) as fleet:
+                a = await node_of(fleet, "a")
+                assert await fleet.reserve(KEY, a, Reservation())
+                (seen,) = await fleet.look(a, [KEY], scratch)
+                await fleet.stop(a, KEY, scratch)
+                deadline = time.monotonic() + 90
+                while (ended := (await fleet.look(a, [KEY], scratch))[0]).state == "running":
+                    assert time.monotonic() < deadline
+                    await asyncio.sleep(1)
+                assert ended.sealed
+                content = {file.path: 0 for file in ended.sealed}
+                async for chunk in fleet.read(a, KEY, scratch, ended.sealed):
+                    content[str(chunk.path)] += len(chunk.content)
+                assert content == {file.path: file.size for file in ended.sealed}
+                await fleet.discard(a, KEY, scratch)
+                assert (await fleet.look(a, [KEY], scratch))[0].state == "absent"
+                await fleet.release(KEY)
+                return seen
+
+        seen = asyncio.run(start())
+        assert seen.state == "running", seen
+        assert seen.runner is not None
+        assert psutil.pid_exists(seen.runner)
+        cluster.start("a")
+        found = asyncio.run(again())
+        assert (found.state, found.runner) == ("running", seen.runner)
+
+    def test_not_importable(self, cluster: LocalCluster, scratch: str, tmp_path: Path) -> None:
+        broken = tmp_path / "aging"
+        broken.mkdir()
+        (broken / "__init__.py").write_text("raise ModuleNotFoundError('no aging here')\n")
+        cluster.start("bare", environment={"PYTHONPATH": str(tmp_path)})
+
+        async def ask() -> None:
+            async with connected(cluster) as fleet:
+                await fleet.facts(await node_of(fleet, "bare"), scratch)
+
+        try:
+            with pytest.raises(AgingError, match="bare.*pip install") as caught:
+                asyncio.run(ask())
+            assert not isinstance(caught.value, HostLostError)
+        finally:
+            cluster.kill("bare")
+
+    def test_reaping_raylet_is_refused(self, cluster: LocalCluster, scratch: str, tmp_path: Path) -> None:
+        setting = "RAY_kill_child_processes_on_worker_exit_with_raylet_subreaper"
+        cluster.start("reaper", environment={setting: "1"})
+
+        async def ask() -> None:
+            async with connected(cluster) as fleet:
+                await fleet.start(await node_of(fleet, "reaper"), order_of(tmp_path, scratch))
+
+        try:
+            with pytest.raises(AgingError, match=setting):
+                asyncio.run(ask())
+        finally:
+            cluster.kill("reaper")
+
+
+class TestConnection:
+    def test_its_process_is_killed(self, cluster: LocalCluster) -> None:
+        async def use() -> None:
+            async with connected(cluster) as fleet:
+                before = await fleet.nodes()
+                (bridge,) = (
+                    child for child in psutil.Process().children() if "aging.cluster.bridge" in child.cmdline()
+                )
+                os.kill(bridge.pid, signal.SIGKILL)
+                with pytest.raises(HostLostError):
+                    for _ in range(100):
+                        await fleet.nodes()
+                        await asyncio.sleep(0.02)
+                deadline = time.monotonic() + 60
+                while time.monotonic() < deadline:
+                    try:
+                        assert len(await fleet.nodes()) == len(before)
+                    except HostLostError:
+                        await asyncio.sleep(0.5)
+                    else:
+                        return
+                raise AssertionError("not connected again")
+
+        asyncio.run(use())

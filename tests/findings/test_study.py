@@ -1,0 +1,341 @@
+"""The findings of a study: cells over hosts, hosts that differ, cells that are missing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import aging
+from aging.core.errors import AgingError
+from aging.core.metrics import PRIMARY
+from aging.findings.findings_file import write_findings
+from aging.findings.study.file import read_study_findings, write_study_findings
+from aging.findings.study.pooled import over_cells
+from aging.findings.study.types import StudyFinding, StudyFindings
+from aging.findings.types import Problem, ReplicaEstimate, Verdict
+from aging.runner.catalogue import Catalogue
+from aging.stats.host_effects import Observation, mean_over_hosts
+from aging.study.layout import StudyLayout
+from aging.study.ledger import Ledger
+from aging.study.load import study_of_campaign
+from aging.study.plan_file import write_plan
+from tests.findings.study_cells import ERROR, Made, finding, findings
+
+CAMPAIGN_FILE = """
+name = "one"
+seed = 1
+duration = "1h"
+[analysis]
+q = 0.07
+[[deployment]]
+name = "server"
+kind = "reference"
+[load]
+arrivals = { kind = "constant", rate = 1.0 }
+prompt_tokens = { kind = "fixed", value = 16 }
+output_tokens = { kind = "fixed", value = 16 }
+"""
+RATES = (98.0, 104.0, 91.0, 107.0, 100.0, 103.0, 95.0, 102.0)
+
+
+def one_variant(rates: Sequence[float] = RATES, missing: int = 0, verdict: Verdict = "aging") -> Made:
+    made = Made(replicates=len(rates) + missing)
+    for number, rate in enumerate(rates, 1):
+        made.host(f"h{number}")
+        made.counted(f"v1-r{number:02d}", f"h{number}", findings(finding(rate, verdict)))
+    return made
+
+
+def only(found: StudyFindings) -> StudyFinding:
+    (one,) = found.findings
+    return one
+
+
+class TestPooled:
+    def test_mean_over_hosts(self) -> None:
+        one = only(one_variant().analyzed())
+        expected = mean_over_hosts([Observation("v1", f"h{n}", rate, ERROR) for n, rate in enumerate(RATES)])
+        assert one.per_hour == pytest.approx(expected.rate)
+        assert one.ci_per_hour == pytest.approx((expected.low, expected.high))
+        assert expected.spread is not None
+        assert one.host_sd == pytest.approx(expected.spread.host_sd)
+        assert (one.verdict, one.planned, one.used, one.hosts) == ("aging", 8, 8, 8)
+        assert "hosts_differ" in one.note_codes
+        assert sum(cell.weight or 0 for cell in one.by_cell) == pytest.approx(1)
+        assert [cell.host for cell in one.by_cell] == [f"h{n}" for n in range(1, 9)]
+
+    def test_one_host_says_so(self) -> None:
+        one = only(one_variant((50.0,)).analyzed())
+        assert one.per_hour == 50
+        assert one.ci_per_hour == pytest.approx((50 - 1.96 * ERROR, 50 + 1.96 * ERROR), rel=1e-4)
+        assert (one.host_sd, one.new_host_per_hour, one.hosts_alike_p) == (None, None, None)
+        assert "one_host" in one.note_codes
+
+    def test_cells_of_pooled_replicas_have_their_own_error(self) -> None:
+        """The interval of two pooled replicas has Student's t with 1 degree of freedom, which is no standard error."""
+        made = one_variant(RATES[:3])
+        half = 12.706 * ERROR
+        replicas = [ReplicaEstimate(n, 500, "aging", 98.0, None, None, None, 0.5) for n in (1, 2)]
+        pooled = replace(finding(98.0), ci_per_hour=(98 - half, 98 + half), by_replica=replicas)
+        made.found["v1-r01"] = findings(pooled)
+        weights = [cell.weight for cell in only(made.analyzed()).by_cell]
+        assert weights == pytest.approx([1 / 3] * 3, rel=1e-3)
+
+    def test_broken_cell_is_left_out_and_missing(self) -> None:
+        made = one_variant(RATES[:4])
+        made.found["v1-r04"] = findings(finding(1e6), validity="broken")
+        one = only(made.analyzed())
+        assert (one.used, one.planned, one.verdict) == (3, 4, "aging")
+        assert {"cell_broken", "cells_missing"} <= set(one.note_codes)
+        assert one.per_hour is not None
+        assert one.per_hour < 110
+        assert [cell.reason for cell in one.by_cell] == [None, None, None, "cell_broken"]
+
+    def test_constant_series(self) -> None:
+        made = Made(replicates=3)
+        for number in (1, 2, 3):
+            made.counted(f"v1-r0{number}", f"h{number}", findings(finding(0.0, "stable", p=None, error=0.0)))
+        found = made.analyzed()
+        one = only(found)
+        assert (one.verdict, one.per_hour, one.ci_per_hour, one.used) == ("stable", 0.0, (0.0, 0.0), 3)
+        assert not found.hosts
+
+    def test_growth_that_is_not_significant(self) -> None:
+        made = Made(replicates=2)
+        for number in (1, 2):
+            made.counted(f"v1-r0{number}", f"h{number}", findings(finding(1.0, "aging", p=0.5)))
+        one = only(made.analyzed())
+        assert one.verdict == "inconclusive"
+        assert "not_significant_fdr" in one.note_codes
+
+
+class TestMissingCells:
+    def test_verdict_that_they_cannot_change(self) -> None:
+        found = one_variant(RATES[:5], missing=3).analyzed()
+        one = only(found)
+        assert (one.verdict, one.used, one.planned) == ("aging", 5, 8)
+        assert "cells_missing" in one.note_codes
+        assert not found.complete
+        assert [cell.cell for cell in found.missing] == ["v1-r06", "v1-r07", "v1-r08"]
+        assert [one.cell for one in found.problems if one.kind == "cell_missing"] == ["v1-r06", "v1-r07", "v1-r08"]
+
+    def test_verdict_that_they_could_change(self) -> None:
+        one = only(one_variant(RATES[:4], missing=4).analyzed())
+        assert one.verdict == "inconclusive"
+        assert "cells_missing_decide" in one.note_codes
+        assert one.per_hour is not None
+
+    @pytest.mark.parametrize(
+        ("verdicts", "planned", "expected"),
+        [
+            (["stable"] * 3, 3, "stable"),
+            (["stable"] * 3, 5, "stable"),
+            (["stable"] * 3, 6, "inconclusive"),
+            (["stable", "stable", "aging"], 4, "inconclusive"),
+            (["stable", "stable", "aging"], 3, "stable"),
+            ([], 3, "inconclusive"),
+        ],
+    )
+    def test_rule(self, verdicts: list[Verdict], planned: int, expected: Verdict) -> None:
+        assert over_cells(verdicts, planned).verdict == expected
+
+    def test_lost_attempt_is_evidence_and_in_no_rate(self) -> None:
+        made = one_variant(RATES[:3], missing=1)
+        made.placed("v1-r04", "h9")
+        made.lost("v1-r04", files=4)
+        made.counted("v1-r04", "h4", findings(finding(99.0)), number=2)
+        made.completed("v1-r04", None, number=1)  # it turns up after its successor completed
+        found = made.analyzed()
+        (left,) = found.not_counted
+        assert (left.cell, left.number, left.host, left.lost, left.evidence) == (
+            "v1-r04",
+            1,
+            "h9",
+            True,
+            "cells/v1-r04/a01",
+        )
+        assert found.complete
+        last = only(found).by_cell[-1]
+        assert (last.attempt, last.host, last.per_hour) == (2, "h4", 99.0)
+
+    def test_completed_cell_without_findings(self) -> None:
+        made = one_variant(RATES[:3], missing=1)
+        made.placed("v1-r04", "h4")
+        made.completed("v1-r04", None)
+        (missing,) = made.analyzed().missing
+        assert (missing.status, missing.host) == ("no_findings", "h4")
+        assert "aging analyze cells/v1-r04/a01" in (missing.why or "")
+
+    def test_status_of_every_cell(self) -> None:
+        made = one_variant(RATES[:1], missing=3)
+        made.placed("v1-r02", "h2")
+        made.placed("v1-r03", "h3")
+        made.lost("v1-r03")
+        statuses = [cell.status for cell in made.analyzed().cells]
+        assert statuses == ["counted", "running", "unfinished", "waiting"]
+
+    def test_variant_without_a_result(self) -> None:
+        made = Made(replicates=1, levels=({"server.x": 1}, {"server.x": 2}))
+        made.counted("v1-r01", "h1", findings(finding(10.0)))
+        found = {one.variant: one for one in made.analyzed().findings}
+        assert (found["v2"].verdict, found["v2"].used, found["v2"].note_codes) == ("inconclusive", 0, ("no_cells",))
+
+    def test_nothing_measured(self) -> None:
+        found = Made(replicates=2).analyzed()
+        assert (found.complete, list(found.findings), len(found.missing)) == (False, [], 2)
+
+
+class TestHosts:
+    def test_outlier_is_named_with_its_lone_facts(self) -> None:
+        made = one_variant((*RATES[:7], 205.0))
+        made.host("h8", driver="535.10", gpus=(), packages={"torch": "2.4.0", "vllm": "0.6.3"})
+        found = made.analyzed()
+        (outlier,) = found.outliers
+        assert (outlier.host, outlier.indicator, outlier.cells) == ("h8", PRIMARY, 1)
+        assert outlier.deviation_per_hour == pytest.approx(205 - np.mean(RATES[:7]), rel=0.01)
+        assert {"driver", "gpu", "package torch"} <= set(found.lone_facts("h8"))
+        facts = {one.fact: one for one in found.differing}
+        assert [(value.value, len(value.hosts)) for value in facts["driver"].values] == [("550.54", 7), ("535.10", 1)]
+        assert facts["gpu"].values[1].value is None
+        assert "package vllm" not in facts
+
+    def test_two_hosts_have_no_outlier(self) -> None:
+        found = one_variant((10.0, 1000.0)).analyzed()
+        assert [one.residual for one in found.hosts] == [None, None]
+        assert not found.outliers
+        assert "two_hosts" in only(found).note_codes
+
+    def test_alike_hosts_do_not_differ_in_facts(self) -> None:
+        assert not one_variant().analyzed().differing
+
+    def test_clock_and_unknown_facts_are_problems(self) -> None:
+        made = one_variant(RATES[:2], missing=1)
+        made.host("h2", clock_offset=-7.0)
+        made.counted("v1-r03", "h3", findings(finding(99.0)))
+        kinds = {(one.kind, one.host) for one in made.analyzed().problems}
+        assert {("host_clock_off", "h2"), ("host_facts_unknown", "h3")} <= kinds
+
+    def test_problems_of_cells_are_kept(self) -> None:
+        made = one_variant(RATES[:2])
+        made.found["v1-r01"] = findings(finding(98.0), problems=[Problem("server", "unsent", "Requests were unsent.")])
+        (problem,) = made.analyzed().problems
+        assert (problem.kind, problem.cell, problem.host) == ("unsent", "v1-r01", "h1")
+
+
+class TestDifferences:
+    def two(self, hosts: Sequence[tuple[str, str]], changed: float = 10.0) -> StudyFindings:
+        made = Made(replicates=len(hosts), levels=({"server.x": 1}, {"server.x": 2}))
+        rng = np.random.default_rng(4)
+        effects = {f"h{n}": 40.0 * rng.standard_normal() for n in range(1, 20)}
+        for number, pair in enumerate(hosts, 1):
+            for variant, host in enumerate(pair, 1):
+                rate = 100 + (variant - 1) * changed + effects[host] + 0.3 * rng.standard_normal()
+                made.counted(f"v{variant}-r{number:02d}", host, findings(finding(rate)))
+        return made.analyzed()
+
+    def test_hosts_that_ran_both_are_paired(self) -> None:
+        paired = self.two([(f"h{n}", f"h{n}") for n in range(1, 7)])
+        apart = self.two([(f"h{n}", f"h{n + 8}") for n in range(1, 7)])
+        (one,), (other,) = paired.differences, apart.differences
+        assert (one.paired_hosts, other.paired_hosts) == (6, 0)
+        assert (one.baseline, one.other, one.key, one.baseline_level, one.other_level) == ("v1", "v2", "server.x", 1, 2)
+        assert one.per_hour == pytest.approx(10, abs=1)
+        assert one.q is not None
+        assert one.q < 0.01
+        assert other.p is not None
+        assert other.p > 0.05
+
+    def test_a_variant_on_one_host_alone_is_confounded(self) -> None:
+        (one,) = self.two([("h1", "h2")]).differences
+        assert (one.p, one.q, one.ci_per_hour, one.note_codes) == (None, None, None, ("host_confounded",))
+
+    def test_partly_shared(self) -> None:
+        (one,) = self.two([("h1", "h1"), ("h2", "h2"), ("h3", "h3"), ("h4", "h5")]).differences
+        assert (one.paired_hosts, one.note_codes) == (3, ("hosts_partly_shared",))
+
+    def test_host_effect_is_common_to_its_cells(self) -> None:
+        found = self.two([(f"h{n}", f"h{n}") for n in range(1, 7)])
+        assert [one.cells for one in found.hosts] == [2] * 6
+        assert sum(one.effect_per_hour for one in found.hosts) == pytest.approx(0, abs=1e-6)
+
+    def test_only_pairs_that_differ_in_one_level(self) -> None:
+        levels = [{"server.x": x, "server.y": y} for x in (1, 2) for y in ("a", "b")]
+        made = Made(replicates=2, levels=levels)
+        for cell in made.cells:
+            made.counted(cell.name, f"h{cell.replicate}", findings(finding(100.0 + cell.replicate)))
+        pairs = {(one.baseline, one.other) for one in made.analyzed().differences}
+        assert pairs == {("v1", "v3"), ("v2", "v4"), ("v1", "v2"), ("v3", "v4")}
+
+
+class TestFile:
+    def test_round_trip(self, tmp_path: Path) -> None:
+        found = one_variant((*RATES[:7], 205.0), missing=2).analyzed()
+        path = tmp_path / "findings.json"
+        write_study_findings(found, path)
+        back = read_study_findings(path)
+        assert back is not None
+        write_study_findings(back, tmp_path / "again.json")
+        assert path.read_text() == (tmp_path / "again.json").read_text()
+        assert json.loads(path.read_text())["schema"] == 1
+        assert not [*tmp_path.glob("*.tmp")]
+
+    def test_other_schema_is_not_read(self, tmp_path: Path) -> None:
+        path = tmp_path / "findings.json"
+        write_study_findings(one_variant().analyzed(), path)
+        path.write_text(path.read_text().replace('"schema": 1', '"schema": 99', 1))
+        assert read_study_findings(path) is None
+        assert read_study_findings(tmp_path / "none.json") is None
+
+
+class TestFolder:
+    """A folder as the driver leaves it: its plan, its ledger, and the findings of its cells."""
+
+    @pytest.fixture
+    def folder(self, tmp_path: Path) -> Path:
+        campaign = tmp_path / "one.toml"
+        campaign.write_text(CAMPAIGN_FILE)
+        study = study_of_campaign(campaign.read_text(), "one.toml", 3, Catalogue.discovered().kinds())
+        root = tmp_path / "results"
+        root.mkdir()
+        layout = StudyLayout(root)
+        plan = write_plan(layout, study)
+        made = Made(replicates=3)
+        for number, cell in enumerate(plan.cells, 1):
+            made.host(f"h{number}")
+            made.counted(cell.name, f"h{number}", findings(finding(100.0 + number)))
+            result = layout.attempt(cell.name, 1)
+            result.mkdir(parents=True)
+            write_findings(made.found[cell.name], result / "findings.json")
+        ledger = Ledger(layout.ledger)
+        for event in made.events:
+            ledger.record(event)
+        ledger.close()
+        return root
+
+    def test_read_not_computed(self, folder: Path) -> None:
+        before = sorted(folder.rglob("*"))
+        study = aging.load_study(folder)
+        assert sorted(folder.rglob("*")) == before
+        row = study.findings().iloc[0]
+        assert row["per_hour"] == pytest.approx(102, abs=0.1)
+        assert row["ci_per_hour_low"] < 102 < row["ci_per_hour_high"]
+        assert study.found.level == 0.07
+        assert list(study.cells()["status"]) == ["counted"] * 3
+        assert set(study.hosts()["host"]) == {"h1", "h2", "h3"}
+        assert list(study.estimates()["per_hour"]) == [101, 102, 103]
+
+    def test_cell_whose_findings_are_damaged(self, folder: Path) -> None:
+        damaged = sorted(folder.glob("cells/*/a01/findings.json"))[0]
+        damaged.write_text("{")
+        found = aging.load_study(folder).found
+        assert [one.status for one in found.missing] == ["no_findings"]
+        assert "cells_missing" in found.findings[0].note_codes
+
+    def test_no_study(self, tmp_path: Path) -> None:
+        with pytest.raises(AgingError):
+            aging.load_study(tmp_path)

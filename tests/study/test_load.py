@@ -1,0 +1,251 @@
+"""Study files: what is read, and every mistake with its file, its key and its levels, all at once."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from aging.campaign.load import parse_campaign
+from aging.core.errors import CampaignError, Mistake
+from aging.study import load
+from aging.study.cells import cells_of
+from aging.study.load import is_study, load_study, study_of_campaign
+from tests.builders import GOOD, KINDS
+
+Write = Callable[..., Path]
+
+STUDY = 'name = "s"\ncampaign = "campaign.toml"\n'
+CACHE = '"deployment[b].cache_ram_mib"'
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    def written(text: str, campaign: str = GOOD) -> Path:
+        (tmp_path / "campaign.toml").write_text(campaign)
+        path = tmp_path / "study.toml"
+        path.write_text(text)
+        return path
+
+    return written
+
+
+def wrong(path: Path) -> dict[str, Mistake]:
+    with pytest.raises(CampaignError) as caught:
+        load_study(path, KINDS)
+    assert caught.value.subject == str(path)
+    return {one.where: one for one in caught.value.mistakes}
+
+
+def test_a_study_is_told_from_a_campaign_by_its_key(write: Write) -> None:
+    path = write(STUDY)
+    assert is_study(path)
+    assert is_study(STUDY)
+    assert not is_study(path.with_name("campaign.toml"))
+    assert not is_study(GOOD)
+    assert not is_study("[table]\ncampaign = 'x'")
+    assert not is_study("campaign = ")
+    assert not is_study(path.with_name("none.toml"))
+    assert not is_study(path.parent)
+
+
+def test_every_combination_is_a_campaign_with_its_levels(write: Write) -> None:
+    path = write(f'{STUDY}replicates = 2\n[matrix]\n{CACHE} = [0, 64]\n"load.arrivals.rate" = [1.0, 4.0, 9.0]')
+    cells = cells_of(load_study(path, KINDS))
+    assert len(cells) == 12
+    assert len({cell.name for cell in cells}) == 12
+    assert {cell.replicate for cell in cells} == {1, 2}
+    for cell in cells:
+        campaign = parse_campaign(cell.campaign, KINDS)
+        assert campaign.load is not None
+        assert campaign.load.arrivals.rate == cell.levels["load.arrivals.rate"]
+        assert campaign.deployment[1].cache_ram_mib == cell.levels["deployment[b].cache_ram_mib"]
+        assert campaign.seed == 1, "every host receives the identical load"
+        assert cell.seconds == 180
+    assert len({(cell.variant, cell.replicate) for cell in cells}) == 12
+    assert len({cell.campaign for cell in cells}) == 6
+
+
+def test_comments_and_order_of_the_campaign_stay(write: Write) -> None:
+    campaign = GOOD.replace('name = "b"', 'name = "b"  # the one with a cache')
+    path = write(f"{STUDY}[matrix]\n{CACHE} = [64]", campaign)
+    (cell,) = cells_of(load_study(path, KINDS))
+    assert [line for line in cell.campaign.splitlines() if line not in campaign.splitlines()] == ["cache_ram_mib = 64"]
+    assert "# the one with a cache" in cell.campaign
+
+
+@pytest.mark.parametrize(
+    "campaign",
+    [
+        GOOD.replace("port = 18084", 'port = 18084\n[deployment.env]\nA = "1"'),
+        GOOD.replace("[load]", "[load]\n").replace(
+            'arrivals = { kind = "poisson", rate = 8.0 }\n', 'arrivals.kind = "poisson"\narrivals.rate = 8.0\n'
+        ),
+        GOOD.replace('arrivals = { kind = "poisson", rate = 8.0 }\n', "").replace(
+            "[[deployment]]", '[load.arrivals]\nkind = "poisson"\nrate = 8.0\n[[deployment]]', 1
+        ),
+        GOOD.replace('[model]\npreset = "tiny"\n', "").replace(
+            '[[deployment]]\nname = "b"', '[model]\npreset = "tiny"\n[[deployment]]\nname = "b"'
+        ),
+        GOOD.split("[[deployment]]")[0].replace("[model]", 'deployment = [{ name = "a", kind = "reference" }, '
+        '{ name = "b", kind = "llama-cpp" }]\n[model]'),
+    ],
+    ids=["sub-table", "dotted", "table", "interrupted", "inline"],
+)  # fmt: skip
+def test_levels_in_any_form_of_toml(write: Write, campaign: str) -> None:
+    matrix = '[matrix]\n"load.arrivals.rate" = [5.0]\n"deployment[b].cache_ram_mib" = [64]\n'
+    matrix += '"deployment[b].env" = [{ B = "2" }]\n"load.objectives" = [{ ttft = "1s" }]\n'
+    (cell,) = cells_of(load_study(write(STUDY + matrix, campaign), KINDS))
+    wanted = tomllib.loads(campaign)
+    wanted["load"]["arrivals"]["rate"] = 5.0
+    wanted["load"]["objectives"] = {"ttft": "1s"}
+    wanted["deployment"][1] |= {"cache_ram_mib": 64, "env": {"B": "2"}}
+    assert tomllib.loads(cell.campaign) == wanted
+
+
+def test_without_a_matrix_the_campaign_is_as_it_was_given(write: Write) -> None:
+    study = load_study(write(f"{STUDY}replicates = 3"), KINDS)
+    assert [(cell.name, cell.campaign) for cell in cells_of(study)] == [(f"v01-r0{n}", GOOD) for n in (1, 2, 3)]
+
+
+@pytest.mark.parametrize(
+    ("levels", "names"),
+    [
+        ('"load.timeout" = ["10s", "20s"]', ["10s-r01", "20s-r01"]),
+        (f"{CACHE} = [0, 64]", ["cache_ram_mib-0-r01", "cache_ram_mib-64-r01"]),
+        ('"deployment[b].packages" = [["llama==1.2"], ["llama==1.3"]]', ["llama-1.2-r01", "llama-1.3-r01"]),
+        ('"load.timeout" = ["1s 500ms", "1s500ms"]', ["1s-500ms-r01", "1s500ms-r01"]),
+        ('"load.timeout" = ["1s 500ms", "1s  500ms"]', ["v01-r01", "v02-r01"]),
+        ('"deployment[b].env" = [{ A = "1" }, { A = "2" }]', ["v01-r01", "v02-r01"]),
+    ],
+)
+def test_names_are_words_of_levels_where_they_are_safe(write: Write, levels: str, names: list[str]) -> None:
+    assert [cell.name for cell in cells_of(load_study(write(f"{STUDY}[matrix]\n{levels}"), KINDS))] == names
+
+
+def test_a_mistake_of_one_level_names_it_and_one_of_all_the_campaign(write: Write) -> None:
+    matrix = f'[matrix]\n{CACHE} = [0, "x"]\n"load.arrivals.rate" = [1.0, -4.0]\n'
+    found = wrong(write(STUDY + matrix, GOOD.replace("duration", "duracion")))
+    cache, rate = found[f"matrix.{CACHE}"], found['matrix."load.arrivals.rate"']
+    assert cache.what.startswith("level 'x': deployment[b].cache_ram_mib:")
+    assert (cache.code, rate.code) == ("wrong-type", "out-of-range")
+    assert rate.what.startswith("level -4.0: ")
+    assert str(write(STUDY).with_name("campaign.toml")) in found["campaign"].what
+    assert "duracion" in found["campaign"].what or "duration" in found["campaign"].what
+
+
+def test_a_key_that_there_is_not_is_a_mistake_of_the_matrix(write: Write) -> None:
+    found = wrong(write(f'{STUDY}[matrix]\n{CACHE} = [0, 1]\n"deployment[b].cash" = [1, 2]'))
+    assert [(name, one.code) for name, one in found.items()] == [('matrix."deployment[b].cash"', "unknown-key")]
+
+
+def test_a_mistake_of_a_combination_names_it(write: Write) -> None:
+    matrix = '[matrix]\n"load.prompt_tokens.max" = [100, 192]\n"load.prompt_tokens.p95" = [80, 120]\n'
+    found = wrong(write(STUDY + matrix))
+    assert list(found) == ["matrix"]
+    assert "load.prompt_tokens.max = 100, load.prompt_tokens.p95 = 120" in found["matrix"].what
+
+
+@pytest.mark.parametrize(
+    ("text", "where", "code"),
+    [
+        ("oops = 1", "oops", "unknown-key"),
+        ("replicates = 0", "replicates", "out-of-range"),
+        ("matrix = 3", "matrix", "wrong-type"),
+        (f"[matrix]\n{CACHE} = 3", f"matrix.{CACHE[1:-1]}", "wrong-type"),
+        (f"[matrix]\n{CACHE} = []", f"matrix.{CACHE}", "out-of-range"),
+        (f"[matrix]\n{CACHE} = [1, 1]", f"matrix.{CACHE}", "duplicate-name"),
+        ('[matrix]\n"deployment[c].x" = [1]', 'matrix."deployment[c].x"', "unknown-name"),
+        ('[matrix]\n"deployment.name" = ["x"]', 'matrix."deployment.name"', "unknown-name"),
+        ('[matrix]\n"seed" = [1]', 'matrix."seed"', "invalid-value"),
+        ('[matrix]\n"load.arrivals.rate.x" = [1, 2]', "campaign", "wrong-type"),
+        ('files = ["../campaign.toml"]', "files", "invalid-value"),
+        ('files = ["/etc/passwd"]', "files", "invalid-value"),
+        ('files = ["campaign.toml"]', "files", "invalid-value"),
+        ('files = ["none.csv"]', "files", "unreadable-file"),
+        ('files = ["study.toml", "./study.toml"]', "files", "duplicate-name"),
+        ('[hosts]\nalike = ["drivers"]', "hosts.alike", "unknown-name"),
+        ('[hosts]\ndriver = "five"', "hosts.driver", "invalid-value"),
+        ("[hosts]\ndevices = 1", "hosts.devices", "conflict"),
+        ("[hosts]\ncpus = 2", "hosts.cpus", "conflict"),
+        ("[hosts]\nexclusive = false\ngpus = 1\ndevices = 2", "hosts.gpus", "conflict"),
+        ('[hosts]\ngpus = 0\naccelerator = "H100"', "hosts.accelerator", "conflict"),
+        ("replicates = 3\n[hosts]\ncount = 2", "hosts.count", "conflict"),
+        ('[hosts]\nexclusive = "yes"', "hosts.exclusive", "wrong-type"),
+    ],
+)
+def test_a_mistake_has_its_key(write: Write, text: str, where: str, code: str) -> None:
+    found = wrong(write(f"{STUDY}{text}\n"))
+    assert {name: one.code for name, one in found.items()} == {where: code}
+
+
+def test_all_mistakes_are_reported_at_once(write: Write) -> None:
+    text = f'oops = 1\nfiles = ["none.csv"]\n[matrix]\n{CACHE} = ["x", 1]\n[hosts]\nalike = ["drivers"]\n'
+    assert set(wrong(write(STUDY + text))) == {"oops", "files", f"matrix.{CACHE}", "hosts.alike"}
+
+
+def test_a_key_is_not_a_level_and_a_factor(write: Write) -> None:
+    campaign = f"{GOOD}\n[factors]\n{CACHE} = [0, 64]\n"
+    assert wrong(write(f"{STUDY}[matrix]\n{CACHE} = [0, 64]", campaign))[f"matrix.{CACHE}"].code == "conflict"
+
+
+def test_a_campaign_that_cannot_be_read(write: Write) -> None:
+    path = write(STUDY)
+    path.with_name("campaign.toml").unlink()
+    assert wrong(path)["campaign"].code == "unreadable-file"
+    path.with_name("campaign.toml").write_text("= 1")
+    assert wrong(path)["campaign"].code == "not-toml"
+    path.with_name("campaign.toml").write_text(STUDY)
+    assert wrong(path)["campaign"].code == "conflict"
+
+
+def test_files_are_read_and_together_limited(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(f'{STUDY}files = ["a/one.csv", "two.csv", "three.csv"]')
+    (path.parent / "a").mkdir()
+    for name in ("a/one.csv", "two.csv", "three.csv"):
+        (path.parent / name).write_bytes(b"0123456789")
+    assert load_study(path, KINDS).files == dict.fromkeys(("a/one.csv", "two.csv", "three.csv"), b"0123456789")
+    monkeypatch.setattr(load, "MOST_BYTES", 25)
+    assert wrong(path)["files"].code == "out-of-range"
+    monkeypatch.setattr(load, "MOST_BYTES", 30)
+    assert len(load_study(path, KINDS).files) == 3
+
+
+LENGTHS = 'output_tokens = { kind = "empirical", file = "lengths.csv", column = "n", max = 64 }'
+
+
+def reading(campaign: str = GOOD) -> str:
+    return campaign.replace("output_tokens = { median = 12, p95 = 24, min = 4, max = 48 }", LENGTHS)
+
+
+def test_files_that_the_load_reads_must_be_listed(write: Write) -> None:
+    path = write(STUDY, reading())
+    (path.parent / "lengths.csv").write_text("n\n10\n20\n")
+    assert wrong(path)["files"].code == "missing-key"
+    path.write_text(f'{STUDY}files = ["lengths.csv"]')
+    assert list(load_study(path, KINDS).files) == ["lengths.csv"]
+    (path.parent / "lengths.csv").write_text("n\nmany\n")
+    assert "load.output_tokens.file" in wrong(path)["campaign"].what
+
+
+def test_a_campaign_as_a_study(write: Write, tmp_path: Path) -> None:
+    path = write(STUDY, reading()).with_name("campaign.toml")
+    (tmp_path / "lengths.csv").write_text("n\n10\n20\n")
+    study = study_of_campaign(path.read_text(), str(path), 4, KINDS, base=tmp_path)
+    assert (study.file.name, study.file.hosts.count, study.text) == ("good", 4, None)
+    assert [cell.name for cell in cells_of(study)] == ["v01-r01", "v01-r02", "v01-r03", "v01-r04"]
+    assert {cell.campaign for cell in cells_of(study)} == {path.read_text()}
+    assert study.files == {"lengths.csv": b"n\n10\n20\n"}
+    assert len(cells_of(study_of_campaign(GOOD, "x.toml", None, KINDS))) == 1
+    with pytest.raises(CampaignError) as caught:
+        study_of_campaign(reading(), "x.toml", 2, KINDS, base=tmp_path / "elsewhere")
+    assert [one.code for one in caught.value.mistakes] == ["unreadable-file"]
+    with pytest.raises(CampaignError):
+        study_of_campaign("name = ", "x.toml", 2, KINDS)
+
+
+def test_too_many_cells_are_refused(write: Write) -> None:
+    levels = ", ".join(map(str, range(600)))
+    assert wrong(write(f"{STUDY}[matrix]\n{CACHE} = [{levels}]"))["matrix"].code == "out-of-range"
