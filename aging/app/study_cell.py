@@ -31,9 +31,10 @@ from aging.study.events import AttemptCollected, AttemptPlaced, AttemptResumed, 
 from aging.study.fleet import AttemptState
 from aging.study.host import facts
 from aging.study.layout import StudyLayout
-from aging.study.ledger import Ledger
+from aging.study.ledger import Ledger, read_ledger
 from aging.study.load import Study, load_study
 from aging.study.plan_file import StudyPlan, read_plan, write_plan
+from aging.study.state import fold as state_of
 
 _COUNTS = ("completed", "decided")
 
@@ -69,6 +70,11 @@ def _in_turn(layout: StudyLayout, plan: StudyPlan, cell: Cell, file: Path, conso
     attempts = _attempts(layout.cells / cell.name)
     console.print(f"cell: {cell.name}", soft_wrap=True)
     if done := [one for one, state in attempts if state.phase in _COUNTS and owner_of(one) is None]:
+        if not _is_recorded(layout, cell):  # its job ended after the campaign, before or in its analysis
+            from aging.app.analyze import derive  # noqa: PLC0415 - not on a host that measures
+
+            with _told(layout, cell, [one for one, _ in attempts].index(done[0]) + 1, done[0]):
+                derive(done[0])
         console.print(f"has its result: {done[0]}", soft_wrap=True)
         return CellRun(cell, done[0], None)
     host = platform.node()
@@ -135,6 +141,12 @@ def _attempts(folder: Path) -> list[tuple[Path, CampaignState]]:
             continue
         found.append((one, CampaignState(phase="failed")))
     return found
+
+
+def _is_recorded(layout: StudyLayout, cell: Cell) -> bool:
+    """Whether the ledger has the result of this cell, which is written after its analysis."""
+    known = state_of(read_ledger(layout.ledger)).cells.get(cell.name)
+    return known is not None and known.result is not None
 
 
 def _host_of(directory: Path) -> str | None:
