@@ -22,6 +22,7 @@ from aging.findings.indicator_analysis import Mapper, on_all_cores
 from aging.findings.types import Findings
 from aging.store.layout import Layout
 from aging.store.manifest_file import is_smoke
+from aging.study.layout import StudyLayout
 
 _URL = "://"
 _FETCHED = Path("results")
@@ -58,6 +59,20 @@ class Analyzed:
 def several(given: Sequence[str]) -> bool:
     """Whether a command line may mean more than one directory."""
     return len(given) > 1 or any(is_pattern(one) or _URL in one for one in given)
+
+
+def study_folder(given: Sequence[str]) -> Path | None:
+    """The folder of the one study that is given, as a folder or as a URL, which is fetched; None where none is.
+
+    Raises ResultsError for a URL without a study, StorageError where its store does not answer, and InputError for a
+    study beside other directories.
+    """
+    if len(given) == 1 and _URL in given[0]:
+        return _fetched(given[0])
+    studies = [one for one in given if _URL not in one and StudyLayout(Path(one)).exists]
+    if studies and len(given) > 1:
+        raise InputError(f"{studies[0]}: is the folder of a study; analyze it by itself: aging analyze {studies[0]}")
+    return Path(studies[0]) if studies else None
 
 
 def is_pattern(text: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from aging.app.analyze import derive
@@ -18,11 +19,20 @@ from aging.study.state import fold
 def analyze(root: str) -> dict[str, str]:
     """Write the findings of the study in this folder; return what was written, by its name."""
     layout = StudyLayout(Path(root))
-    for cell in fold(read_ledger(layout.ledger)).cells.values():
-        if cell.result is not None:
-            here = Layout(layout.attempt(cell.name, cell.result.number))
-            if not here.findings.exists():
-                derive(here.root)
+    for directory in counting(layout):
+        if not Layout(directory).findings.exists():
+            derive(directory)
+    return conclude(layout)
+
+
+def counting(layout: StudyLayout) -> Sequence[Path]:
+    """The result directories of the attempts that count, by cell."""
+    cells = fold(read_ledger(layout.ledger)).cells.values()
+    return [layout.attempt(cell.name, cell.result.number) for cell in cells if cell.result is not None]
+
+
+def conclude(layout: StudyLayout) -> dict[str, str]:
+    """Write the findings of the whole from those of its cells; return what was written, by its name."""
     write_study_findings(analyze_study(layout.root), layout.findings)
     written = {"findings": str(layout.findings)}
     if REPORT.installed:

@@ -16,6 +16,7 @@ with findings that are equal to the last bit.
 
   aging analyze 'results/**' --cluster auto
 
+The folder of a study: every cell that counts, then the whole; exit 3 where a cell has no result.
 The URL of a study in a store (s3://bucket/results/STUDY/START) is fetched to results/STUDY/START first.
 """
 
@@ -33,7 +34,7 @@ from typing import TYPE_CHECKING
 from aging.cli.arguments import outlook_arguments
 from aging.cli.console import console
 from aging.core.blas_threads import one_thread
-from aging.core.errors import ExitCode
+from aging.core.errors import ExitCode, InputError
 from aging.core.parts import REPORT
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "directories", nargs="+", metavar="DIR", help="result directory, or a pattern like 'results/**'"
+        "directories", nargs="+", metavar="DIR", help="result directory, study, or a pattern like 'results/**'"
     )
     outlook_arguments(parser)
     what_if = parser.add_argument_group("other settings than the campaign's (nothing is written)")
@@ -61,12 +62,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> ExitCode:
     one_thread()
-    from aging.app.directories import Question, selected, several
+    from aging.app.directories import Question, selected, several, study_folder
     from aging.findings.asked import Asked
 
     given = {name: getattr(options, name) for name in ("warmup", "grid", "test", "q")}
     given = given if any(value is not None for value in given.values()) else {}
     question = Question(Asked(options.limit, options.horizon), given)
+    if (study := study_folder(options.directories)) is not None:
+        return _study(study, question, options)
     if several(options.directories):
         return _several(selected(options.directories), question, options)
     return _one(Path(options.directories[0]), question, options)
@@ -97,6 +100,35 @@ def _one(directory: Path, question: Question, options: argparse.Namespace) -> Ex
         print(NOTHING_MEASURED, file=sys.stderr)
         return ExitCode.INCONCLUSIVE
     return ExitCode.DONE
+
+
+def _study(root: Path, question: Question, options: argparse.Namespace) -> ExitCode:
+    """Every cell that counts, then the whole."""
+    from aging.app.directories import each, worst
+    from aging.app.study_analysis import conclude, counting
+    from aging.app.study_report import read_study
+    from aging.report.study.findings_text import show
+    from aging.study.layout import StudyLayout
+
+    out, layout = console(), StudyLayout(root)
+    if question.given:
+        cells = layout.cells / "**"
+        raise InputError(f"{root}: a study is analyzed with its own settings; for others: aging analyze '{cells}'")
+    outcomes = []
+    for one in each(counting(layout), question, options.cluster):
+        outcomes.append(one)
+        if one.why is not None:
+            print(f"aging: {_named(one)}", file=sys.stderr)
+    written = conclude(layout)
+    record = read_study(root)
+    if options.json:
+        print(layout.findings.read_text(encoding="utf-8"), end="")
+    else:
+        show(record.findings, record.account, out)
+        for name, path in written.items():
+            out.print(f"{name}: {path}", soft_wrap=True)
+    code = worst(outcomes) if outcomes else ExitCode.INCONCLUSIVE
+    return ExitCode.INCONCLUSIVE if code == ExitCode.DONE and record.account.missing else code
 
 
 def _several(chosen: Selected, question: Question, options: argparse.Namespace) -> ExitCode:
