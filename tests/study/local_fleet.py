@@ -1,3 +1,4 @@
+# mypy: disable-error-code="no-any-return"
 """Hosts that are folders of this machine: real runners by the functions of a host, without a cluster."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# mypy: disable-error-code="arg-type"
 """A cluster in virtual time: hosts that die, return, lose their disk and leave calls without an answer; no process.
 
 Time passes from event to event. The head's part is played here, too: it carries out the commands that
@@ -10,9 +11,9 @@ import heapq
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from importlib.metadata import version
 from random import Random
 
-from importlib.metadata import version
 from aging.study import commands, events
 from aging.study.commands import AttemptId, Finish, Note
 from aging.study.events import StudyEvent
@@ -25,7 +26,21 @@ PYTHON = __import__("platform").python_version()
 
 def facts(host: str, disk: str, busy: str | None = None) -> HostFacts:
     return HostFacts(
-        host, disk, "cpu", 8, 2**36, "6.1", "2.36", PYTHON, version("llm-aging"), "550.1", None, (), {}, 2**40, busy=busy
+        host,
+        disk,
+        "cpu",
+        8,
+        2**36,
+        "6.1",
+        "2.36",
+        PYTHON,
+        version("llm-aging"),
+        "550.1",
+        None,
+        (),
+        {},
+        2**40,
+        busy=busy,
     )
 
 
