@@ -43,8 +43,9 @@ class Raylet:
         with contextlib.suppress(psutil.NoSuchProcess):
             for process in self.raylet.children(recursive=True):
                 with contextlib.suppress(psutil.NoSuchProcess):
-                    line = process.cmdline()
-                    if line and (line[0].startswith("ray::") or "default_worker.py" in " ".join(line)):
+                    line = " ".join(process.cmdline())
+                    agent = line.startswith(("ray::DashboardAgent", "ray::RuntimeEnvAgent"))
+                    if "default_worker.py" in line or (line.startswith("ray::") and not agent):
                         found.append(process)
         return found
 
