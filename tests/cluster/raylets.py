@@ -43,8 +43,9 @@ class Raylet:
         with contextlib.suppress(psutil.NoSuchProcess):
             for process in self.raylet.children(recursive=True):
                 with contextlib.suppress(psutil.NoSuchProcess):
-                    line = process.cmdline()
-                    if line and (line[0].startswith("ray::") or "default_worker.py" in " ".join(line)):
+                    line = " ".join(process.cmdline())
+                    agent = line.startswith(("ray::DashboardAgent", "ray::RuntimeEnvAgent"))
+                    if "default_worker.py" in line or (line.startswith("ray::") and not agent):
                         found.append(process)
         return found
 
@@ -62,7 +63,7 @@ class LocalCluster:
         return f"127.0.0.1:{self.port}"
 
     def start_head(self, store: int = _STORE_BYTES) -> Raylet:
-        options = ("--head", f"--port={self.port}", f"--temp-dir={self.folder}", "--num-cpus=0")
+        options: tuple[str, ...] = ("--head", f"--port={self.port}", f"--temp-dir={self.folder}", "--num-cpus=0")
         options += ("--include-dashboard=false", "--disable-usage-stats")
         return self._start("head", options, store, {})
 
@@ -82,7 +83,11 @@ class LocalCluster:
 
     def _start(self, host: str, options: Sequence[str], store: int, environment: Mapping[str, str]) -> Raylet:
         log = self.folder / f"{host}.log"
-        common = (f"--labels=aging.host={host}", f"--object-store-memory={store}", "--min-worker-port=0")
+        common: tuple[str, ...] = (
+            f"--labels=aging.host={host}",
+            f"--object-store-memory={store}",
+            "--min-worker-port=0",
+        )
         common += ("--max-worker-port=0", "--dashboard-agent-listen-port=0", "--memory=1000000000", "--block")
         clean = {name: text for name, text in os.environ.items() if not name.startswith("RAY_")}
         clean |= {"RAY_USAGE_STATS_ENABLED": "0", **AUTHENTICATION, **environment}
