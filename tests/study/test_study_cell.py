@@ -72,6 +72,21 @@ class TestCell:
         assert result is not None
         assert (result.number, result.state, result.collected) == (1, "completed", True)
 
+    def test_interrupted_in_its_analysis(
+        self, cli: Aging, aging: Aging, study: Callable[..., Path], tmp_path: Path
+    ) -> None:
+        file = study()
+        assert aging("run", file, "--cell", "0", "--study", "7").returncode == 0
+        (findings,) = root(tmp_path).glob("cells/*/a01/findings.json")
+        ledger = root(tmp_path) / "ledger.jsonl"
+        kept = [line for line in ledger.read_text().splitlines() if "attempt_seen" not in line]
+        ledger.write_text("".join(f"{line}\n" for line in kept if "attempt_collected" not in line))
+        findings.write_text("{}")  # those of the interrupt before
+        assert cli("run", file, "--cell", "0", "--study", "7").returncode == 0
+        assert json.loads(findings.read_text())["findings"]
+        (cell,) = fold(read_ledger(ledger)).cells.values()
+        assert cell.result is not None
+
     def test_killed_and_run_again(
         self,
         aging: Aging,
