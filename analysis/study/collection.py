@@ -96,9 +96,7 @@ async def _collect(cluster: LocalCluster, folder: Path, files: dict[str, Sequenc
         await fleet.close()
 
 
-async def _one(
-    fleet: RayFleet, node: Node, folder: Path, files: Sequence[File], slots: asyncio.Semaphore
-) -> None:
+async def _one(fleet: RayFleet, node: Node, folder: Path, files: Sequence[File], slots: asyncio.Semaphore) -> None:
     async with slots:
         await collect(
             folder / "collected" / node.host,

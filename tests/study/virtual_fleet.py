@@ -25,7 +25,21 @@ PYTHON = __import__("platform").python_version()
 
 def facts(host: str, disk: str, busy: str | None = None) -> HostFacts:
     return HostFacts(
-        host, disk, "cpu", 8, 2**36, "6.1", "2.36", PYTHON, version("llm-aging"), "550.1", None, (), {}, 2**40, busy=busy
+        host,
+        disk,
+        "cpu",
+        8,
+        2**36,
+        "6.1",
+        "2.36",
+        PYTHON,
+        version("llm-aging"),
+        "550.1",
+        None,
+        (),
+        {},
+        2**40,
+        busy=busy,
     )
 
 
