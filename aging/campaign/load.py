@@ -79,6 +79,9 @@ def parse_campaign(text: str, kinds: Kinds, source: str = "campaign", **override
         raw = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         raise CampaignError(source, [Mistake("", f"is not TOML: {error}", MistakeCode.NOT_TOML)]) from None
+    if isinstance(raw.get("campaign"), str) and "deployment" not in raw:
+        study = "is a study file; run it on a cluster (--cluster ADDRESS), or one of its cells here (--cell N)"
+        raise CampaignError(source, [Mistake("", study, MistakeCode.CONFLICT)])
     return campaign_of(raw | {key: value for key, value in overrides.items() if value is not None}, kinds, source)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from aging.core.errors import ResultsError
 from aging.report.campaign_list import campaigns_below
 from aging.store.layout import Layout
+from aging.store.results import not_a_campaign
 
 _MOST_LISTED = 10
 
@@ -20,7 +21,7 @@ def campaign_directory(path: Path) -> Layout:
     below = [*campaigns_below(path), *campaigns_below(path.parent)] if path.is_dir() else []
     inside = [one for one in below if path in one.directory.parents]
     if not inside:
-        raise ResultsError(f"{path}: is not a result directory (it has no journal.jsonl)")
+        raise ResultsError(f"{path}: {not_a_campaign(path)}")
     newest = sorted(inside, key=lambda one: one.started or 0.0, reverse=True)
     listed = "\n".join(f"  {one.line()}" for one in newest[:_MOST_LISTED])
     more = "" if len(newest) <= _MOST_LISTED else f"\n  and {len(newest) - _MOST_LISTED} older ones"

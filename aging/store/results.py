@@ -169,6 +169,16 @@ class Results:
         return notes
 
 
+def not_a_campaign(path: Path) -> str:
+    """What a path without a journal is instead."""
+    if (path / "study.json").is_file():
+        return (
+            "is the folder of a study, which `aging status`, `report`, `resume` and `stop` take; "
+            f"give the directory of one attempt at a cell, like {path / 'cells' / 'CELL' / 'a01'}"
+        )
+    return "is not a result directory (it has no journal.jsonl)"
+
+
 def open_results(path: str | Path, *, checked: bool = False) -> Results:
     """Open a result directory, ``checked`` for an analysis. Raises :class:`ResultsError` for any other path."""
     root = Path(path)
@@ -182,7 +192,7 @@ def open_results(path: str | Path, *, checked: bool = False) -> Results:
         found = (*root.glob("*/journal.jsonl"), *root.glob("*/*/journal.jsonl"))
         inside = sorted(found, key=lambda path: path.parent.name)
         hint = f"; the latest below it is {inside[-1].parent}" if inside else ""
-        raise ResultsError(f"{root}: is not a result directory (it has no journal.jsonl){hint}")
+        raise ResultsError(f"{root}: {not_a_campaign(root)}{hint}")
     layout = Layout(root)
     events = read_journal(layout.journal)
     state = fold(events)
@@ -191,4 +201,4 @@ def open_results(path: str | Path, *, checked: bool = False) -> Results:
     return results
 
 
-__all__ = ["HARNESS", "Results", "open_results"]
+__all__ = ["HARNESS", "Results", "not_a_campaign", "open_results"]

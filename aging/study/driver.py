@@ -268,6 +268,8 @@ class Head:
             self._not_free(node.host)
 
     def _not_free(self, host: str) -> None:
+        if host not in self._view.unreserved:
+            self._tell(f"{host} is in use: its CPUs or GPUs are reserved for something else; waiting for it")
         until = self._clock() + UNRESERVED_SECONDS
         self._view = replace(self._view, unreserved={**self._view.unreserved, host: until})
 

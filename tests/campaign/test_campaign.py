@@ -173,3 +173,11 @@ def test_fixture_campaign_is_valid(campaign_file: Callable[..., Path]) -> None:
 def test_single_brackets_are_explained() -> None:
     single = GOOD.partition("[[deployment]]")[0] + '[deployment]\nname = "a"\nkind = "reference"\n'
     assert "[[deployment]]" in mistakes(single)["deployment"].what
+
+
+def test_a_study_file_is_named_and_not_read_as_a_campaign() -> None:
+    with pytest.raises(CampaignError) as caught:
+        parse_campaign('name = "s"\ncampaign = "c.toml"\nreplicates = 2', KINDS)
+    (mistake,) = caught.value.mistakes
+    assert (mistake.where, mistake.code) == ("", "conflict")
+    assert "--cluster" in mistake.what

@@ -43,7 +43,7 @@ def test_every_committed_campaign_is_valid(path: Path) -> None:
         ("replicates = 3", "replicates = 0"),
         ("replicates = 3", "replicate = 3"),
         ('labels = { rack = "b" }', 'patience = "1h"'),
-        ("[matrix]", 'patience = 600\n[matrix]'),
+        ("[matrix]", "patience = 600\n[matrix]"),
         ("[0, 1024]", "0"),
     ],
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -13,6 +13,8 @@ import pytest
 import aging.store.reader
 import aging.store.results
 from aging.app.analyze import derive
+from aging.core.errors import ResultsError
+from aging.serve.directory import campaign_directory
 from aging.store.events import Event
 from aging.store.frames import Frames
 from aging.store.journal import read_journal
@@ -81,3 +83,10 @@ def test_frames_evict_least_recent() -> None:
     assert [frames.get(key, None) is not None for key in ("one", "two", "three")] == [True, False, True]
     frames.put("one", None, pd.DataFrame({"a": [0.0] * 3000}))  # over the capacity by itself
     assert [frames.get(key, None) is not None for key in ("one", "three")] == [False, True]
+
+
+@pytest.mark.parametrize("opened", [open_results, campaign_directory])
+def test_the_folder_of_a_study_is_named(tmp_path: Path, opened: Callable[[Path], object]) -> None:
+    (tmp_path / "study.json").write_text("{}")
+    with pytest.raises(ResultsError, match="is the folder of a study"):
+        opened(tmp_path)
