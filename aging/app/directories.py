@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from aging.app.analyze import derive, vary
+from aging.app.study_store import fetched
 from aging.core.errors import AgingError, ExitCode, InputError
 from aging.core.parts import CLUSTER
 from aging.findings.asked import AS_IN_CAMPAIGN, Asked
@@ -25,7 +26,6 @@ from aging.store.manifest_file import is_smoke
 from aging.study.layout import StudyLayout
 
 _URL = "://"
-_FETCHED = Path("results")
 NOTHING_MEASURED = "No series could be analyzed: the directory has no readable samples of a load."
 
 
@@ -68,7 +68,7 @@ def study_folder(given: Sequence[str]) -> Path | None:
     study beside other directories.
     """
     if len(given) == 1 and _URL in given[0]:
-        return _fetched(given[0])
+        return fetched(given[0])
     studies = [one for one in given if _URL not in one and StudyLayout(Path(one)).exists]
     if studies and len(given) > 1:
         raise InputError(f"{studies[0]}: is the folder of a study; analyze it by itself: aging analyze {studies[0]}")
@@ -90,7 +90,7 @@ def selected(given: Sequence[str]) -> Selected:
     unmatched: list[str] = []
     for text in given:
         if _URL in text:
-            text = f"{escape(str(_fetched(text)))}/cells/**"  # noqa: PLW2901 - the same study, now here
+            text = f"{escape(str(fetched(text)))}/cells/**"  # noqa: PLW2901 - the same study, now here
         elif not is_pattern(text):
             found.append(Path(text))
             continue
@@ -150,17 +150,6 @@ def worst(outcomes: Sequence[Analyzed], unmatched: Sequence[str] = ()) -> ExitCo
         if code in codes:
             return code
     return max(codes)
-
-
-def _fetched(url: str) -> Path:
-    """The local folder of a study in a store, ``results/<study>/<UTC start>``, with all that is there as a whole."""
-    CLUSTER.require(url)
-    from aging.cluster.store import fetch  # noqa: PLC0415 - an optional part
-
-    parts = [one for one in url.partition(_URL)[2].split("/") if one not in ("", ".", "..")]
-    if len(parts) < 2:
-        raise InputError(f"{url}: give the URL of one study, like s3://bucket/results/STUDY/20261121T011500Z")
-    return fetch(url, _FETCHED / parts[-2] / parts[-1])
 
 
 def _is_campaign(directory: Path) -> bool:

@@ -15,10 +15,12 @@ from rich.console import Console
 from rich.live import Live
 
 from aging.app.prepare import new_folder
+from aging.app.study_store import mirrored, send, store_of
 from aging.campaign.load import read_campaign
 from aging.core.clock import ticks
 from aging.core.errors import AgingError, ExitCode, writing
-from aging.core.processes.ownership import is_running, send
+from aging.core.processes.ownership import is_running
+from aging.core.processes.ownership import send as send_signal
 from aging.core.tasks import cancel_all
 from aging.core.worker import call
 from aging.report.study.accounting import Accounting, accounting
@@ -104,9 +106,11 @@ def run_study(
         async with _connected(connect, address) as fleet:
             with writing(results / study.file.name):
                 layout = StudyLayout(new_folder(results / study.file.name, time.time()))
+            store = store_of(study.file, layout)
             plan = write_plan(layout, study)
             console.print(f"study: {layout.root}", highlight=False, soft_wrap=True)
-            return await _run(layout, plan, fleet, address, console=console)
+            async with mirrored(store, layout.root, _teller(console)):
+                return await _run(layout, plan, fleet, address, console=console)
 
     return _concluded(asyncio.run(go()), console)
 
@@ -130,11 +134,14 @@ def resume_study(
     if where is None:
         raise AgingError(f"{directory}: no cluster is known; name it: --cluster ADDRESS")
 
+    store = store_of(plan.file, layout)
+
     async def go() -> StudyRun:
         async with _connected(connect, where) as fleet:
             if not stopping:
                 console.print(f"resumes: {directory} ({len(left)} of {len(plan.cells)} cells)", soft_wrap=True)
-            return await _run(layout, plan, fleet, where, console=console, stopping=stopping)
+            async with mirrored(store, layout.root, _teller(console)):
+                return await _run(layout, plan, fleet, where, console=console, stopping=stopping)
 
     return _concluded(asyncio.run(go()), console)
 
@@ -164,7 +171,7 @@ def stop_study(
 def _stop_head(directory: Path, owner: Owner) -> Iterator[str]:
     if not owner.here:
         raise AgingError(f"{directory}: {owner}; stop it there")
-    send(owner.identity, signal.SIGINT)
+    send_signal(owner.identity, signal.SIGINT)
     yield f"Interrupted the study (pid {owner.pid}); waiting for its cells to drain, and for their files."
     while is_running(owner.identity):
         time.sleep(_POLL_SECONDS)
@@ -200,9 +207,7 @@ async def _run(  # noqa: PLR0913 - a study, where it runs and how
         cells = in_order(plan.cells, plan.file.seed)
         rules = Plan(cells, table_, plan.file.attempts, plan.file.patience, plan.file.seed)
 
-        def tell(line: str) -> None:
-            console.print(line, highlight=False, markup=False, soft_wrap=True)
-
+        tell = _teller(console)
         head = Head(Subject(plan.id, rules, plan.files), layout, fleet, ledger=ledger, folded=folded, tell=tell)
         if stopping:
             head.stop()
@@ -255,12 +260,17 @@ async def _view(head: Head, plan: StudyPlan, pid: int, console: Console) -> None
             live.update(table(account()), refresh=True)
 
 
+def _teller(console: Console) -> Callable[[str], None]:
+    def tell(line: str) -> None:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+    return tell
+
+
 def _concluded(run: StudyRun, console: Console) -> StudyRun:
     """Analyze what is here, in a process of its own, and print where it is."""
 
-    def say(line: str) -> None:
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
-
+    say = _teller(console)
     for line in lines(run.account):
         say(line)
     if any(row.status == "counted" for row in run.account.rows):
@@ -268,6 +278,8 @@ def _concluded(run: StudyRun, console: Console) -> StudyRun:
         _show_findings(run, console)
         for name, path in written.items():
             say(f"{name}: {path}")
+        if (store := store_of(read_plan(run.layout).file, run.layout)) is not None:
+            send(store, run.layout.root, say)
     if run.outcome != "completed":
         say(f"{len(run.account.missing)} of {len(run.account.rows)} cells have no result. {_continue(run)}")
     return run

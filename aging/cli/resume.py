@@ -5,7 +5,8 @@ due while the runner was down are skipped and reported. A campaign that has ende
 An observation is judged by the --fail that it began with.
 
 Of a study every cell without a result is continued: adopted where it runs, resumed where its runner is gone, begun
-again where its host is lost. It runs on the cluster that it ran on before, or on the one of --cluster.
+again where its host is lost. It runs on the cluster that it ran on before, or on the one of --cluster. The URL of a
+study in a store (s3://bucket/results/STUDY/START) is fetched to results/STUDY/START first.
 """
 
 from __future__ import annotations
@@ -19,27 +20,37 @@ from aging.study.layout import StudyLayout
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("directory", type=Path, metavar="DIR", help="result directory, of a campaign or of a study")
+    parser.add_argument("directory", metavar="DIR", help="result directory of a campaign or a study; URL of a study")
     parser.add_argument("--cluster", metavar="ADDRESS", help="Ray cluster of a study: auto, or HOST:PORT")
 
 
 def run(options: argparse.Namespace) -> ExitCode:
-    if StudyLayout(options.directory).exists:
+    directory = _folder(options.directory)
+    if StudyLayout(directory).exists:
         from aging.app.study import resume_study
 
-        return resume_study(options.directory, options.cluster, console()).exit_code
+        return resume_study(directory, options.cluster, console()).exit_code
     if options.cluster is not None:
-        raise AgingError(f"--cluster: {options.directory} is not the folder of a study; leave --cluster out")
+        raise AgingError(f"--cluster: {directory} is not the folder of a study; leave --cluster out")
     from aging.app.resume import resume_campaign
     from aging.store.gate import read_gate
     from aging.store.layout import Layout
 
     out = console()
-    given = read_gate(Layout(options.directory))
+    given = read_gate(Layout(directory))
     if given is None:
-        return show_run(resume_campaign(options.directory, out), out)
+        return show_run(resume_campaign(directory, out), out)
     from aging.check.observation import conditions_of
     from aging.cli.observed import conclude
 
     conditions = conditions_of(given)
-    return conclude(resume_campaign(options.directory, out), conditions, as_json=False)
+    return conclude(resume_campaign(directory, out), conditions, as_json=False)
+
+
+def _folder(given: str) -> Path:
+    """The local folder of what is given; a URL is fetched."""
+    if "://" not in given:
+        return Path(given)
+    from aging.app.study_store import fetched
+
+    return fetched(given)

@@ -31,6 +31,7 @@ from aging.core.errors import AgingError, ExitCode, Mistake, MistakeCode, Mistak
 from aging.core.quantities import parse_duration
 
 _LEAST_SMOKE_SECONDS = 5
+_RESULTS = Path("results")
 _SERVED_AT = "127.0.0.1:8765"
 
 
@@ -46,7 +47,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="TIME",
         help="try every deployment for this long; default: 1m",
     )
-    parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="default: results")
+    parser.add_argument("--results", type=Path, metavar="DIR", help="default: results, or what a study file says")
     parser.add_argument("--detach", action="store_true", help="run it in the background; print directory and pid")
     parser.add_argument("--serve", action="store_true", help="show it in the browser while it runs")
     parser.add_argument(
@@ -90,10 +91,10 @@ _NOT_ON_A_CLUSTER = {
     "serve": "there is no page of a running study; use aging status STUDYDIR",
     "listen": "there is no page of a running study; use aging status STUDYDIR",
     "token_file": "there is no page of a running study; use aging status STUDYDIR",
-    "duration": "set `duration` in the campaign file, or as a level of the study's matrix",
+    "duration": "set `duration` in the campaign file",
     "cell": "a cluster runs all cells; leave one of them out",
     "study": "the study gets an id of its own; leave --study out",
-    "scale": "set `scale` in the campaign file, or as a level of the study's matrix",
+    "scale": "set `scale` in the campaign file",
 }
 
 
@@ -106,9 +107,11 @@ def _study(options: argparse.Namespace) -> ExitCode:
     if mistakes:
         raise MistakesError("aging run", mistakes)
     from aging.app.study import read_study, run_study
+    from aging.app.study_store import results_folder
 
     study = read_study(options.file, options.hosts)
-    return run_study(study, options.results, options.cluster, console()).exit_code
+    results = results_folder(study.file, options.file.parent, options.results)
+    return run_study(study, results, options.cluster, console()).exit_code
 
 
 def _cell(options: argparse.Namespace) -> ExitCode:
@@ -121,7 +124,7 @@ def _cell(options: argparse.Namespace) -> ExitCode:
     if not identity:
         raise AgingError("--cell: its study has no id; give --study ID, the same for all jobs of the study")
     out = console()
-    done = run_cell(options.file, options.cell, identity, options.results, out)
+    done = run_cell(options.file, options.cell, identity, options.results or _RESULTS, out)
     return ExitCode.DONE if done.run is None else show_run(done.run, out)
 
 
@@ -133,10 +136,10 @@ def _smoke(options: argparse.Namespace) -> ExitCode:
 
     out = console()
     campaign_text = read_campaign(options.file)
-    if show_checks(options.results, out) is not ExitCode.DONE:
+    if show_checks(options.results or _RESULTS, out) is not ExitCode.DONE:
         return ExitCode.BAD_INPUT
     seconds = parse_duration(options.smoke)
-    smoke = run_smoke(campaign_text, options.results, {"scale": options.scale}, seconds, out)
+    smoke = run_smoke(campaign_text, options.results or _RESULTS, {"scale": options.scale}, seconds, out)
     show_smoke(smoke.verdicts, out)
     if smoke.outcome is Outcome.INTERRUPTED:
         return ExitCode.INTERRUPTED
@@ -155,8 +158,8 @@ def _campaign(options: argparse.Namespace) -> ExitCode:
     campaign_text = read_campaign(options.file)
     page = PageAt(options.listen or listen(_SERVED_AT), options.token_file) if options.serve else None
     if options.detach:
-        detached = detach_campaign(campaign_text, options.results, overrides, out, page)
+        detached = detach_campaign(campaign_text, options.results or _RESULTS, overrides, out, page)
         out.print(f"results: {detached.layout.root}", soft_wrap=True)
         out.print(f"runner:  {detached.pid}, its output in {detached.layout.runner_log}", soft_wrap=True)
         return ExitCode.DONE
-    return show_run(run_campaign(campaign_text, options.results, overrides, out, page=page), out)
+    return show_run(run_campaign(campaign_text, options.results or _RESULTS, overrides, out, page=page), out)
