@@ -24,7 +24,7 @@ from aging.store.results import open_results
 from aging.study.fleet import AttemptKey, File, Look, Order
 from aging.study.host import ChangedFileError, discard, facts, look, read, resume, start, stop
 from aging.study.host.content import CHUNK_BYTES
-from aging.study.host.launch import clean
+from aging.study.host.launch import clean, spawn
 from tests.conftest import unused_port, wait_for, write_campaign
 
 HOST = "a"
@@ -349,3 +349,17 @@ class TestFacts:
     def test_a_name_that_is_no_folder(self, name: str, scratch: Path) -> None:
         with pytest.raises(AgingError, match="host"):
             facts(name, str(scratch), time.time())
+
+
+def test_a_child_hears_the_signals_that_a_raylet_blocks(tmp_path: Path) -> None:
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,))
+    try:
+        with (tmp_path / "log").open("wb") as log:
+            child = spawn(("env", "--help"), tmp_path, (), log.fileno())
+        status = Path(f"/proc/{child.pid}/status").read_text()
+        assert signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        child.wait(60)
+    (blocked,) = (line.split()[1] for line in status.splitlines() if line.startswith("SigBlk:"))
+    assert int(blocked, 16) & (1 << signal.SIGINT - 1) == 0
