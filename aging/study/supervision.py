@@ -6,8 +6,8 @@ The rules:
 - A host that left the cluster has ``patience`` seconds to return. An attempt there is adopted if it runs, continued
   where its runner is gone, collected where it has ended. After that time a new attempt takes its place as soon as a
   host takes it; until then the old one may still return.
-- An attempt whose disk is gone is lost at once. A lost attempt that turns up again is stopped, collected as evidence
-  and never merged. The first attempt that has completed and is collected as a whole is the cell's result.
+- An attempt whose disk is gone is lost at once. A lost attempt that turns up again, or is still there, is stopped,
+  collected as evidence and never merged; until then its host takes no other. The first attempt that has completed and is collected as a whole is the cell's result.
 - A cell has at most ``attempts`` attempts, and an attempt at most ``resumes`` continuations in one life of the head.
 - Running attempts are looked at rarely: after a quarter of what is left, 10 s to 15 min.
 - An attempt is removed from its host once all of it is here and verified; then the host is free.
@@ -240,11 +240,9 @@ class _Decision:
                 self._unsettled.setdefault(one.host, []).append(one)
                 self._inspect(node)
             return
-        if one.disk is not None and inspected.facts.disk != one.disk:
-            if one.live:
-                self._lose(at, f"the disk of {one.host} was lost")
-            self._release(at)
-            return
+        if one.live and one.disk is not None and inspected.facts.disk != one.disk:
+            self._lose(at, f"the disk of {one.host} was lost")
+            return  # what is left of it there is cleared away once this is noted: its runner may still run
         if at in self._view.discarded:
             self._release(at)
             return
@@ -457,9 +455,11 @@ class _Decision:
         known: list[str] = []
         unknown: list[str] = []
         for host in self._view.nodes:
-            if self._why_not(host) is not None:
-                continue
             inspected = self._inspected(host)
+            if self._why_not(host) is not None:
+                if inspected is not None:  # what it was refused for may have passed
+                    self._again(host, inspected)
+                continue
             if inspected is None or inspected.facts is None:
                 if host not in self._view.silent or self._now - self._view.silent[host] < self._plan.patience:
                     unknown.append(host)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -20,6 +22,7 @@ import pytest
 
 from aging.core.clock import Stamp
 from aging.core.errors import AgingError
+from aging.core.processes.ownership import campaign_processes, is_running
 from aging.store.results import open_results
 from aging.study.fleet import AttemptKey, File, Look, Order
 from aging.study.host import ChangedFileError, discard, facts, look, read, resume, start, stop
@@ -102,6 +105,29 @@ class TestStart:
         discard(HOST, KEY, str(scratch))
         assert seen(scratch).state == "absent"
         assert sorted(path.name for path in (scratch / HOST).iterdir()) == ["disk", "lock"]
+
+    def test_what_a_removed_folder_has_left_running_is_ended_first(
+        self, order: Callable[..., Order], scratch: Path
+    ) -> None:
+        """The next attempt asks for the same ports."""
+        asked = order(duration="60s")
+        begun = start(HOST, asked)
+        assert begun.runner is not None
+        assert begun.directory is not None
+        runner = psutil.Process(begun.runner)
+        servers = partial(campaign_processes, begun.directory)
+        wait_for(servers, "no server", 30)
+        runner.suspend()  # one that does not see that its folder is gone
+        running = servers()
+        shutil.rmtree(scratch / HOST)
+        try:
+            second = start(HOST, replace(asked, key=replace(KEY, number=2)))
+        finally:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                runner.kill()
+        assert (second.state, second.why) == ("running", None)
+        assert running
+        assert not any(is_running(one) for one in running)
 
     def test_mistakes_are_a_refusal(self, order: Callable[..., Order], scratch: Path) -> None:
         wrong = replace(order(), campaign=order().campaign.replace("rate = ", "rat = ").replace("30s", "thirty"))

@@ -117,6 +117,24 @@ class TestDecide:
         assert second.placed < HOUR + 200
         assert first.files >= 1  # what was sealed had been collected
 
+    @pytest.mark.parametrize("seed", range(3))
+    def test_a_runner_that_a_lost_disk_has_left_is_ended_and_its_host_used_again(self, seed: int) -> None:
+        """Its folder is still there, or came back, and the disk's id is another: no other host may take the cell."""
+        cells = [Cell(f"v-r{number}", "v", number, {}, "", 4 * HOUR) for number in (1, 2)]
+        world = World(Plan(cells, HostsTable(), 3, 600.0), ["a", "b"], seed)
+        world.at(HOUR, lambda: world.kill_host("a", runner=False))
+        world.at(HOUR + 30, lambda: world.lose_disk("a"))
+        world.at(HOUR + 60, lambda: world.return_host("a"))
+        world.run(1e6)
+        check(world)
+        (cell,) = [one for one in world.state.cells.values() if len(one.attempts) > 1]
+        first, second = cell.attempts
+        assert "disk" in (first.lost or "")
+        assert (first.state, first.collected) == ("interrupted", True)
+        assert second.host == first.host == "a"
+        assert second.placed < HOUR + 300
+        assert cell.counts == 2
+
     def test_an_old_attempt_that_turns_up_is_stopped_and_never_counts(self) -> None:
         world = World(plan(1), ["a", "b"])
         world.at(HOUR, lambda: world.kill_host(first_host(world), runner=False))

@@ -335,6 +335,10 @@ class World:
             host.attempts.clear()
             host.disk += 1
 
+    def lose_disk(self, name: str) -> None:
+        """Only the id of its disk: what runs there goes on."""
+        self.hosts[name].disk += 1
+
     def return_host(self, name: str) -> None:
         self.hosts[name].alive = True
         self.hosts[name].joined += 1

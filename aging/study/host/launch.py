@@ -18,6 +18,7 @@ from aging.core.processes.ownership import GENERATION_MARKER, MARKER
 from aging.study.fleet import Look, Order
 from aging.study.host.busy import conflict, starting
 from aging.study.host.folder import AttemptFolder, HostFolder, checked_files, replace_json, write_synced
+from aging.study.host.leftovers import end_leftovers
 from aging.study.host.looks import look_at
 from aging.study.host.priority import PriorityError, as_parent
 
@@ -71,6 +72,7 @@ def start(host: str, order: Order) -> Look:
             if why := checked_files(tuple(order.files)) or conflict(folder, order):
                 return _refused(order, why)
             folder.disk()
+            end_leftovers(folder)
             _write(attempt, order)
             why = _run(attempt, order, handle)
             if why is not None and attempt.directory() is None:
