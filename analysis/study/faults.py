@@ -60,7 +60,9 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--duration", default="60s")
     options = parser.parse_args()
-    status, rows = study_with_faults(options.hosts, options.killed, options.disks, options.seed, options.duration)
+    status, rows = study_with_faults(
+        options.hosts, options.killed, options.disks, options.seed, duration=options.duration
+    )
     print(f"{'cell':<44} {'attempts':>8} {'expected':>8} {'present':>8} {'doubled':>8}")
     for row in rows:
         print(f"{row.cell:<44} {row.attempts:>8} {row.expected:>8} {row.present:>8} {row.doubled:>8}")
@@ -69,14 +71,18 @@ def main() -> int:
     return 0 if status == 0 and good == options.hosts else 1
 
 
-def study_with_faults(
-    hosts: int, killed: int, disks: int, seed: int, duration: str = "60s"
+def study_with_faults(  # noqa: PLR0913 - what befalls how many hosts, and where
+    hosts: int, killed: int, disks: int, seed: int, *, duration: str = "60s", there: LocalCluster | None = None
 ) -> tuple[int, Sequence[CellRows]]:
-    """Run a study of one cell a host with faults drawn by ``seed``; its exit code, and the rows of every cell."""
-    names = [f"h{number}" for number in range(1, hosts + 1)]
+    """Run a study of one cell a host with faults drawn by ``seed``; its exit code, and the rows of every cell.
+
+    ``there``: a cluster of ``hosts`` hosts that is used, and left with all of them, in place of one of its own.
+    """
+    names = there.hosts if there is not None else [f"h{number}" for number in range(1, hosts + 1)]
     struck = random.Random(seed).sample(names, killed + disks)
     os.environ |= AUTHENTICATION
-    with tempfile.TemporaryDirectory(prefix="aging-faults-") as temporary, _cluster(names) as cluster:
+    with tempfile.TemporaryDirectory(prefix="aging-faults-") as temporary, contextlib.ExitStack() as own:
+        cluster = there if there is not None else own.enter_context(_cluster(names))
         folder = Path(temporary)
         study = _write_study(folder, hosts, duration)
         arguments = ("run", study, "--cluster", cluster.address, "--results", folder / "results")
@@ -109,8 +115,7 @@ def _cluster(names: Sequence[str]) -> Iterator[LocalCluster]:
     cluster = new_cluster(unused_port())
     try:
         cluster.start_head()
-        for name in names:
-            cluster.start(name)
+        cluster.start_all(dict.fromkeys(names, 0))
         yield cluster
     finally:
         cluster.end()

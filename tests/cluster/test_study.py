@@ -9,14 +9,14 @@ from subprocess import CompletedProcess
 import pytest
 
 from analysis.study.faults import study_with_faults
+from tests.cluster.raylets import LocalCluster
 from tests.conftest import unused_port, write_campaign
 
 
 class TestStudy:
-    @pytest.mark.timeout(900)
-    def test_raylet_killed_and_back(self) -> None:
+    def test_raylet_killed_and_back(self, cluster: LocalCluster) -> None:
         """The cell of the killed node is adopted: no second attempt, no row lost or doubled."""
-        status, cells = study_with_faults(hosts=2, killed=1, disks=0, seed=1, duration="25s")
+        status, cells = study_with_faults(hosts=2, killed=1, disks=0, seed=1, duration="25s", there=cluster)
         assert status == 0
         assert [(cell.attempts, cell.good) for cell in cells] == [(1, True), (1, True)]
 
