@@ -85,12 +85,8 @@ def study_with_faults(  # noqa: PLR0913 - what befalls how many hosts, and where
         cluster = there if there is not None else own.enter_context(_cluster(names))
         folder = Path(temporary)
         study = _write_study(folder, hosts, duration)
-        arguments = ("run", study, "--cluster", cluster.address, "--results", folder / "results")
         log = folder / "log"
-        with log.open("wb") as out:
-            head = subprocess.Popen(
-                [sys.executable, "-m", "aging", *map(str, arguments)], stdout=out, stderr=out, cwd=folder
-            )
+        head = _aging(folder, "run", study, "--cluster", cluster.address, "--results", folder / "results")
         try:
             _wait_until_running(head, folder, hosts, log)
             for host in struck:
@@ -108,6 +104,41 @@ def study_with_faults(  # noqa: PLR0913 - what befalls how many hosts, and where
             head.kill()
             head.wait()
             end(processes_naming(str(folder)))
+
+
+def study_after_head_lost(hosts: int, duration: str = "25s") -> tuple[int, Sequence[CellRows]]:
+    """Lose the head with the nodes, and the process of the study; resume it on the cluster that comes after."""
+    names = [f"h{number}" for number in range(1, hosts + 1)]
+    os.environ |= AUTHENTICATION
+    with tempfile.TemporaryDirectory(prefix="aging-faults-") as temporary, _cluster(names) as cluster:
+        folder = Path(temporary)
+        study = _write_study(folder, hosts, duration)
+        log = folder / "log"
+        head = _aging(folder, "run", study, "--cluster", cluster.address, "--results", folder / "results")
+        try:
+            _wait_until_running(head, folder, hosts, log)
+            head.kill()
+            head.wait()
+            for host in (*names, "head"):
+                cluster.kill(host)
+            cluster.start_head()
+            cluster.start_all(dict.fromkeys(names, 0))
+            head = _aging(folder, "resume", _root(folder))
+            status = head.wait(_STUDY_SECONDS)
+            if status != 0:
+                print(log.read_text(errors="replace"), file=sys.stderr)
+            return status, _rows(_root(folder))
+        finally:
+            head.kill()
+            head.wait()
+            end(processes_naming(str(folder)))
+
+
+def _aging(folder: Path, *arguments: str | Path) -> subprocess.Popen[bytes]:
+    """Start the command line; what it prints is added to the file ``log``."""
+    with (folder / "log").open("ab") as out:
+        argv = [sys.executable, "-m", "aging", *map(str, arguments)]
+        return subprocess.Popen(argv, stdout=out, stderr=out, cwd=folder)
 
 
 @contextlib.contextmanager
