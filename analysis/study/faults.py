@@ -60,7 +60,9 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--duration", default="60s")
     options = parser.parse_args()
-    status, rows = study_with_faults(options.hosts, options.killed, options.disks, options.seed, options.duration)
+    status, rows = study_with_faults(
+        options.hosts, options.killed, options.disks, options.seed, duration=options.duration
+    )
     print(f"{'cell':<44} {'attempts':>8} {'expected':>8} {'present':>8} {'doubled':>8}")
     for row in rows:
         print(f"{row.cell:<44} {row.attempts:>8} {row.expected:>8} {row.present:>8} {row.doubled:>8}")
@@ -69,22 +71,22 @@ def main() -> int:
     return 0 if status == 0 and good == options.hosts else 1
 
 
-def study_with_faults(
-    hosts: int, killed: int, disks: int, seed: int, duration: str = "60s"
+def study_with_faults(  # noqa: PLR0913 - what befalls how many hosts, and where
+    hosts: int, killed: int, disks: int, seed: int, *, duration: str = "60s", there: LocalCluster | None = None
 ) -> tuple[int, Sequence[CellRows]]:
-    """Run a study of one cell a host with faults drawn by ``seed``; its exit code, and the rows of every cell."""
-    names = [f"h{number}" for number in range(1, hosts + 1)]
+    """Run a study of one cell a host with faults drawn by ``seed``; its exit code, and the rows of every cell.
+
+    ``there``: a cluster of ``hosts`` hosts that is used, and left with all of them, in place of one of its own.
+    """
+    names = there.hosts if there is not None else [f"h{number}" for number in range(1, hosts + 1)]
     struck = random.Random(seed).sample(names, killed + disks)
     os.environ |= AUTHENTICATION
-    with tempfile.TemporaryDirectory(prefix="aging-faults-") as temporary, _cluster(names) as cluster:
+    with tempfile.TemporaryDirectory(prefix="aging-faults-") as temporary, contextlib.ExitStack() as own:
+        cluster = there if there is not None else own.enter_context(_cluster(names))
         folder = Path(temporary)
         study = _write_study(folder, hosts, duration)
-        arguments = ("run", study, "--cluster", cluster.address, "--results", folder / "results")
         log = folder / "log"
-        with log.open("wb") as out:
-            head = subprocess.Popen(
-                [sys.executable, "-m", "aging", *map(str, arguments)], stdout=out, stderr=out, cwd=folder
-            )
+        head = _aging(folder, "run", study, "--cluster", cluster.address, "--results", folder / "results")
         try:
             _wait_until_running(head, folder, hosts, log)
             for host in struck:
@@ -104,13 +106,47 @@ def study_with_faults(
             end(processes_naming(str(folder)))
 
 
+def study_after_head_lost(hosts: int, duration: str = "25s") -> tuple[int, Sequence[CellRows]]:
+    """Lose the head with the nodes, and the process of the study; resume it on the cluster that comes after."""
+    names = [f"h{number}" for number in range(1, hosts + 1)]
+    os.environ |= AUTHENTICATION
+    with tempfile.TemporaryDirectory(prefix="aging-faults-") as temporary, _cluster(names) as cluster:
+        folder = Path(temporary)
+        study = _write_study(folder, hosts, duration)
+        log = folder / "log"
+        head = _aging(folder, "run", study, "--cluster", cluster.address, "--results", folder / "results")
+        try:
+            _wait_until_running(head, folder, hosts, log)
+            head.kill()
+            head.wait()
+            for host in (*names, "head"):
+                cluster.kill(host)
+            cluster.start_head()
+            cluster.start_all(dict.fromkeys(names, 0))
+            head = _aging(folder, "resume", _root(folder))
+            status = head.wait(_STUDY_SECONDS)
+            if status != 0:
+                print(log.read_text(errors="replace"), file=sys.stderr)
+            return status, _rows(_root(folder))
+        finally:
+            head.kill()
+            head.wait()
+            end(processes_naming(str(folder)))
+
+
+def _aging(folder: Path, *arguments: str | Path) -> subprocess.Popen[bytes]:
+    """Start the command line; what it prints is added to the file ``log``."""
+    with (folder / "log").open("ab") as out:
+        argv = [sys.executable, "-m", "aging", *map(str, arguments)]
+        return subprocess.Popen(argv, stdout=out, stderr=out, cwd=folder)
+
+
 @contextlib.contextmanager
 def _cluster(names: Sequence[str]) -> Iterator[LocalCluster]:
     cluster = new_cluster(unused_port())
     try:
         cluster.start_head()
-        for name in names:
-            cluster.start(name)
+        cluster.start_all(dict.fromkeys(names, 0))
         yield cluster
     finally:
         cluster.end()

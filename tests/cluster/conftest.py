@@ -1,4 +1,4 @@
-"""A Ray cluster of this machine for the tests of a module; they end every process that they started."""
+"""A Ray cluster of this machine for all tests of this folder; they end every process that they started."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from tests.conftest import unused_port
 
 os.environ |= AUTHENTICATION
 
+GPUS = {"a": 0, "b": 2}
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
@@ -26,17 +28,22 @@ def nothing_left_behind() -> None:
     """In place of the suite's: a node's processes come and go; ``cluster`` and ``scratch`` end what they started."""
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[LocalCluster]:
-    """A head and the hosts ``a`` and ``b``, of two CPUs each."""
+@pytest.fixture(scope="session")
+def one_cluster() -> Iterator[LocalCluster]:
     local = new_cluster(unused_port())
     try:
         local.start_head()
-        local.start("a")
-        local.start("b", gpus=2)
+        local.start_all(GPUS)
         yield local
     finally:
         local.end()
+
+
+@pytest.fixture
+def cluster(one_cluster: LocalCluster) -> LocalCluster:
+    """A head and the hosts ``a`` and ``b``, of two CPUs each. A test may kill a host: the next one has it again."""
+    one_cluster.start_all({host: gpus for host, gpus in GPUS.items() if host not in one_cluster.raylets})
+    return one_cluster
 
 
 @pytest.fixture

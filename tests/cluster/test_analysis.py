@@ -7,61 +7,20 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 import pytest
 
-from tests.conftest import ROOT, unused_port
+from tests.cluster.raylets import AUTHENTICATION, LocalCluster
+from tests.conftest import ROOT
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(280)]
 
 DIRECTORIES = ("first-look", "real-runtimes", "tokenizer-2026.1")
 FINDINGS = "findings.json"
 FINE = ("analyze", ROOT / "results" / "real-runtimes", "--grid", "1s", "--json")
-RAY = (sys.executable, "-m", "ray.scripts.scripts")
-
-
-@dataclass(frozen=True)
-class Raylets:
-    """A cluster of this test alone: its address, and its folder, which every command line of its processes names."""
-
-    address: str
-    folder: str
-
-    def processes(self) -> list[psutil.Process]:
-        return [one for one in psutil.process_iter() if any(self.folder in part for part in _command(one))]
-
-    def workers(self, name: str) -> list[psutil.Process]:
-        """Workers that execute a function now: Ray gives a worker the title of its task."""
-        raylets = [one for one in self.processes() if one.name() == "raylet"]
-        workers = [child for one in raylets for child in one.children()]
-        return [one for one in workers if _command(one)[:1] and _command(one)[0].startswith(f"ray::{name}")]
-
-
-@pytest.fixture(scope="module")
-def raylets() -> Iterator[Raylets]:
-    folder = tempfile.mkdtemp(prefix="ra")
-    address = f"127.0.0.1:{unused_port()}"
-    common = ("--num-cpus=1", "--node-ip-address=127.0.0.1", "--disable-usage-stats", "--object-store-memory=80000000")
-    head = ("--head", f"--port={address.partition(':')[2]}", "--include-dashboard=false", f"--temp-dir={folder}")
-    found = Raylets(address, folder)
-    try:
-        for which in (head, (f"--address={address}",)):
-            subprocess.run((*RAY, "start", *which, *common), check=True, capture_output=True, timeout=100, env=_clean())
-        yield found
-    finally:
-        left = found.processes()
-        left += [child for one in left for child in _children(one)]
-        for one in left:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                one.kill()
-        psutil.wait_procs(left, timeout=20)
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")
@@ -81,16 +40,18 @@ def fine() -> bytes:
     return found
 
 
-def test_directories_in_parallel_have_equal_findings(raylets: Raylets, alone: dict[str, bytes], tmp_path: Path) -> None:
+def test_directories_in_parallel_have_equal_findings(
+    cluster: LocalCluster, alone: dict[str, bytes], tmp_path: Path
+) -> None:
     root = _copied(tmp_path)
-    ran = _aging("analyze", f"{root}/**", "--cluster", raylets.address)
+    ran = _aging("analyze", f"{root}/**", "--cluster", cluster.address)
     assert ran.returncode == 0, ran.stderr
     assert _findings(root) == alone
 
 
-def test_series_of_one_directory_have_equal_findings(raylets: Raylets, fine: bytes) -> None:
-    with _started(*FINE, "--cluster", raylets.address) as running:
-        at_work = _seen(raylets, "_analyze", running)
+def test_series_of_one_directory_have_equal_findings(cluster: LocalCluster, fine: bytes) -> None:
+    with _started(*FINE, "--cluster", cluster.address) as running:
+        at_work = _seen(cluster, "_analyze", running)
         found, errors = running.communicate(timeout=200)
     assert at_work, "no worker was seen at work"
     assert running.returncode == 0, errors
@@ -98,11 +59,11 @@ def test_series_of_one_directory_have_equal_findings(raylets: Raylets, fine: byt
 
 
 def test_directories_are_equal_after_a_worker_was_killed(
-    raylets: Raylets, alone: dict[str, bytes], tmp_path: Path
+    cluster: LocalCluster, alone: dict[str, bytes], tmp_path: Path
 ) -> None:
     root = _copied(tmp_path)
-    with _started("analyze", *(root / name for name in DIRECTORIES), "--cluster", raylets.address) as running:
-        killed = _seen(raylets, "_analyze_directory", running)
+    with _started("analyze", *(root / name for name in DIRECTORIES), "--cluster", cluster.address) as running:
+        killed = _seen(cluster, "_analyze_directory", running)
         assert killed is not None, "no worker was seen at work"
         killed.kill()
         _, errors = running.communicate(timeout=200)
@@ -110,9 +71,9 @@ def test_directories_are_equal_after_a_worker_was_killed(
     assert _findings(root) == alone
 
 
-def test_series_are_equal_after_a_worker_was_killed(raylets: Raylets, fine: bytes) -> None:
-    with _started(*FINE, "--cluster", raylets.address) as running:
-        killed = _seen(raylets, "_analyze", running)
+def test_series_are_equal_after_a_worker_was_killed(cluster: LocalCluster, fine: bytes) -> None:
+    with _started(*FINE, "--cluster", cluster.address) as running:
+        killed = _seen(cluster, "_analyze", running)
         assert killed is not None, "no worker was seen at work"
         killed.kill()
         found, errors = running.communicate(timeout=200)
@@ -120,9 +81,9 @@ def test_series_are_equal_after_a_worker_was_killed(raylets: Raylets, fine: byte
     assert found == fine
 
 
-def test_a_bad_directory_stops_no_other(raylets: Raylets, alone: dict[str, bytes], tmp_path: Path) -> None:
+def test_a_bad_directory_stops_no_other(cluster: LocalCluster, alone: dict[str, bytes], tmp_path: Path) -> None:
     root = _copied(tmp_path)
-    ran = _aging("analyze", tmp_path / "none", root / "tokenizer-2026.1", "--cluster", raylets.address)
+    ran = _aging("analyze", tmp_path / "none", root / "tokenizer-2026.1", "--cluster", cluster.address)
     assert ran.returncode == 2
     assert str(tmp_path / "none") in ran.stderr
     assert (root / "tokenizer-2026.1" / FINDINGS).read_bytes() == alone["tokenizer-2026.1"]
@@ -156,13 +117,24 @@ def _started(*arguments: str | Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen(_command_line(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=_clean())
 
 
-def _seen(raylets: Raylets, task: str, running: subprocess.Popen[bytes]) -> psutil.Process | None:
+def _seen(cluster: LocalCluster, task: str, running: subprocess.Popen[bytes]) -> psutil.Process | None:
     """A worker that executes a task, waited for; None where the command ended before one was seen."""
     while running.poll() is None:
-        if found := raylets.workers(task):
+        if found := _workers(cluster, task):
             return found[0]
         time.sleep(0.02)
     return None
+
+
+def _workers(cluster: LocalCluster, task: str) -> list[psutil.Process]:
+    """Workers that execute a function now: Ray gives a worker the title of its task."""
+    found = []
+    for host in cluster.hosts:
+        for worker in cluster.raylets[host].workers():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if worker.cmdline()[:1] and worker.cmdline()[0].startswith(f"ray::{task}"):
+                    found.append(worker)
+    return found
 
 
 def _command_line(*arguments: str | Path) -> list[str]:
@@ -170,20 +142,5 @@ def _command_line(*arguments: str | Path) -> list[str]:
 
 
 def _clean() -> dict[str, str]:
-    """The environment without another cluster's settings; a token in the home folder is not this cluster's."""
-    own = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
-    return own | {"RAY_AUTH_MODE": "disabled"}
-
-
-def _command(process: psutil.Process) -> list[str]:
-    try:
-        return process.cmdline()
-    except psutil.Error:
-        return []
-
-
-def _children(process: psutil.Process) -> list[psutil.Process]:
-    try:
-        return process.children(recursive=True)
-    except psutil.NoSuchProcess:
-        return []
+    """The environment without another cluster's settings."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("RAY_")} | AUTHENTICATION

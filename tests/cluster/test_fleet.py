@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import signal
+import subprocess
+import sys
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -48,6 +52,38 @@ def order_of(folder: Path, scratch: str, duration: str = "60s") -> Order:
     return Order(KEY, campaign.read_text(), scratch, {})
 
 
+FILL = """
+import sys
+import numpy, ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+ray.init(address=sys.argv[1], log_to_driver=False)
+@ray.remote(num_cpus=0)
+class Holder:
+    def fill(self):
+        self.held = []
+        for _ in range(15):  # of 80 MB
+            reference = ray.put(numpy.ones(5_000_000, dtype=numpy.uint8))
+            self.held.append((reference, ray.get(reference)))
+holder = Holder.options(scheduling_strategy=NodeAffinitySchedulingStrategy(sys.argv[2], soft=False)).remote()
+ray.get(holder.fill.remote())
+print("full", flush=True)
+sys.stdin.read()
+"""
+
+
+@contextmanager
+def filled_store(address: str, node: str) -> Iterator[None]:
+    """Another driver's objects in all of a node's object store but 5 MB, all mapped."""
+    argv = [sys.executable, "-c", FILL, address, node]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as driver:
+        try:
+            assert driver.stdout is not None
+            assert any(line == "full\n" for line in driver.stdout)
+            yield
+        finally:
+            driver.kill()
+
+
 class TestConnect:
     @pytest.mark.parametrize("address", ["ray://10.0.0.1:10001", "nowhere", "a b:1", "10.0.0.1"])
     def test_address_is_refused(self, address: str) -> None:
@@ -60,10 +96,18 @@ class TestConnect:
             asyncio.run(connect(f"127.0.0.1:{unused_port()}"))
         assert time.monotonic() - began < 10
 
-    def test_a_port_of_something_else(self, reference: Callable[..., str]) -> None:
+    def test_a_port_of_something_else(self, reference: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("aging.cluster.fleet._CONNECT_SECONDS", 5.0)
         address = reference().removeprefix("http://").rstrip("/")
         with pytest.raises(AgingError):
             asyncio.run(connect(address))
+
+    def test_another_version(self, cluster: LocalCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A driver whose Ray is another release: Ray refuses it, and both releases are named."""
+        (tmp_path / "sitecustomize.py").write_text("import ray\nray.__version__ = '2.1.0'\n")
+        monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+        with pytest.raises(AgingError, match=r"runs Ray \d\S+ on Python \S+; here it is Ray 2\.1\.0 "):
+            asyncio.run(connect(cluster.address))
 
 
 class TestNodes:
@@ -188,6 +232,59 @@ class TestCalls:
         cluster.start("a")
         found = asyncio.run(again())
         assert (found.state, found.runner) == ("running", seen.runner)
+
+    def test_two_studies_share_no_host(self, cluster: LocalCluster, scratch: str, tmp_path: Path) -> None:
+        """Not while the other one's cell runs: not by a reservation, and not without one, as from another cluster."""
+        first = order_of(tmp_path, scratch)
+        second = replace(first, key=AttemptKey("study-2", "cell-1", 1), campaign=order_of(tmp_path, scratch).campaign)
+
+        async def begin() -> Look:
+            async with connected(cluster) as fleet:
+                b = await node_of(fleet, "b")
+                assert await fleet.reserve(first.key, b, Reservation())
+                return await fleet.start(b, first)
+
+        async def beside() -> tuple[bool, Look, str | None]:
+            async with connected(cluster) as fleet:
+                b = await node_of(fleet, "b")
+                try:
+                    reserved = await fleet.reserve(second.key, b, Reservation())
+                    return reserved, await fleet.start(b, second), (await fleet.facts(b, scratch)).busy
+                finally:
+                    await fleet.release(first.key)
+
+        assert asyncio.run(begin()).state == "running"
+        reserved, seen, busy = asyncio.run(beside())
+        assert not reserved
+        assert seen.state == "refused"
+        assert first.key.study in (seen.why or "")
+        assert first.key.study in (busy or "")
+        assert not list(Path(scratch).glob("*/study-2/*/*"))
+
+    @pytest.mark.slow
+    def test_files_through_a_full_object_store(self, cluster: LocalCluster, scratch: str, tmp_path: Path) -> None:
+        """Another driver holds the whole store of the host, which cannot be spilled: it is mapped."""
+        order = order_of(tmp_path, scratch, duration="6s")
+
+        async def use() -> None:
+            async with connected(cluster) as fleet:
+                a = await node_of(fleet, "a")
+                seen = await fleet.start(a, order)
+                assert seen.state == "running", seen
+                deadline = time.monotonic() + 180
+                while (ended := (await fleet.look(a, [KEY], scratch))[0]).state == "running":
+                    assert time.monotonic() < deadline
+                    await asyncio.sleep(1)
+                assert ended.state == "completed", ended
+                with filled_store(cluster.address, a.node):
+                    content: dict[str, bytes] = {str(file.path): b"" for file in ended.sealed}
+                    async for chunk in fleet.read(a, KEY, scratch, ended.sealed):
+                        content[str(chunk.path)] += chunk.content
+                assert ended.sealed
+                for file in ended.sealed:
+                    assert hashlib.sha256(content[str(file.path)]).hexdigest() == file.sha256
+
+        asyncio.run(use())
 
     def test_not_importable(self, cluster: LocalCluster, scratch: str, tmp_path: Path) -> None:
         broken = tmp_path / "aging"
