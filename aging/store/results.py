@@ -16,7 +16,7 @@ from aging.core.parts import SEALED as PARQUET
 from aging.core.records import HARNESS, TREE
 from aging.store.events import Event
 from aging.store.journal import read_journal
-from aging.store.layout import REQUESTS, Layout
+from aging.store.layout import REQUESTS, Layout, not_a_campaign
 from aging.store.manifest_file import manifest_content
 from aging.store.segments import LIVE, SEALED
 from aging.store.state import CampaignState, fold, superseded
@@ -169,16 +169,6 @@ class Results:
         return notes
 
 
-def not_a_campaign(path: Path) -> str:
-    """What a path without a journal is instead."""
-    if (path / "study.json").is_file():
-        return (
-            "is the folder of a study, which `aging status`, `report`, `resume` and `stop` take; "
-            f"give the directory of one attempt at a cell, like {path / 'cells' / 'CELL' / 'a01'}"
-        )
-    return "is not a result directory (it has no journal.jsonl)"
-
-
 def open_results(path: str | Path, *, checked: bool = False) -> Results:
     """Open a result directory, ``checked`` for an analysis. Raises :class:`ResultsError` for any other path."""
     root = Path(path)
@@ -201,4 +191,4 @@ def open_results(path: str | Path, *, checked: bool = False) -> Results:
     return results
 
 
-__all__ = ["HARNESS", "Results", "not_a_campaign", "open_results"]
+__all__ = ["HARNESS", "Results", "open_results"]

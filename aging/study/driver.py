@@ -269,7 +269,7 @@ class Head:
 
     def _not_free(self, host: str) -> None:
         if host not in self._view.unreserved:
-            self._tell(f"{host} is in use: its CPUs or GPUs are reserved for something else; waiting for it")
+            self._tell(f"{host} is in use: its CPUs or GPUs are reserved; `aging stop` of a dead study gives them back")
         until = self._clock() + UNRESERVED_SECONDS
         self._view = replace(self._view, unreserved={**self._view.unreserved, host: until})
 

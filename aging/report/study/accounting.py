@@ -239,7 +239,8 @@ def _sentence(rows: Sequence[CellRow], state: StudyState, runner: int | None) ->
     if state.outcome is None and runner is not None:
         return f"{'; '.join([whole, *_under_way(missing)])}."
     named = [f"{row.cell} is missing{f': {row.why}' if row.why else f' ({row.words})'}" for row in missing[:_NAMED]]
-    more = [f"{len(missing) - _NAMED} more are missing"] if len(missing) > _NAMED else []
+    rest = len(missing) - _NAMED
+    more = [f"{rest} more {'is' if rest == 1 else 'are'} missing"] if rest > 0 else []
     return f"{'; '.join([whole, *named, *more])}."
 
 
