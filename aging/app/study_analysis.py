@@ -1,4 +1,4 @@
-"""The findings of a study, in a process of its own: of every cell that has none, then of the whole."""
+"""The findings of a study, in a process of its own: of every cell that has none of its end, then of the whole."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from pathlib import Path
 from aging.app.analyze import derive
 from aging.app.study_report import write_page
 from aging.core.parts import REPORT
+from aging.findings.findings_file import written_since_the_end
 from aging.findings.study.build import analyze_study
 from aging.findings.study.file import write_study_findings
-from aging.store.layout import Layout
+from aging.store.results import open_results
 from aging.study.layout import StudyLayout
 from aging.study.ledger import read_ledger
 from aging.study.state import fold
@@ -20,7 +21,7 @@ def analyze(root: str) -> dict[str, str]:
     """Write the findings of the study in this folder; return what was written, by its name."""
     layout = StudyLayout(Path(root))
     for directory in counting(layout):
-        if not Layout(directory).findings.exists():
+        if written_since_the_end(open_results(directory)) is None:
             derive(directory)
     return conclude(layout)
 

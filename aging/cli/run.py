@@ -82,6 +82,13 @@ def run(options: argparse.Namespace) -> ExitCode:
         raise AgingError("--study: names the study of a --cell; give --cell N, too")
     if options.cell is not None:
         return _cell(options)
+    from aging.study.load import is_study
+
+    if is_study(options.file):
+        raise AgingError(
+            f"{options.file}: is a study file, whose cells run on many hosts; give --cluster ADDRESS to run all, "
+            "or --cell N --study ID to run one cell here"
+        )
     return _campaign(options) if options.smoke is None else _smoke(options)
 
 

@@ -114,6 +114,8 @@ class _Copy:
             self._handle.flush()
             os.fsync(self._handle.fileno())
             self._handle.close()
+            if self.file.modified is not None:
+                os.utime(self._part, ns=(self.file.modified, self.file.modified))
             self._part.replace(self._path)
             _sync(self._path.parent)
         return True

@@ -111,11 +111,15 @@ AttemptState = Literal[
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file of an attempt that no one writes any more; ``path`` is relative to its result directory."""
+    """A file of an attempt that no one writes any more; ``path`` is relative to its result directory.
+
+    ``modified`` is when it was written, ns since the epoch: findings that are older than the end are not of it.
+    """
 
     path: str
     size: int
     sha256: str
+    modified: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ The rules:
   where its runner is gone, collected where it has ended. After that time a new attempt takes its place as soon as a
   host takes it; until then the old one may still return.
 - An attempt whose disk is gone is lost at once. A lost attempt that turns up again, or is still there, is stopped,
-  collected as evidence and never merged; until then its host takes no other. The first attempt that has completed and is collected as a whole is the cell's result.
+  collected as evidence and never merged; until then its host takes no other. The first attempt that has completed and
+  is collected as a whole is the cell's result.
 - A cell has at most ``attempts`` attempts, and an attempt at most ``resumes`` continuations in one life of the head.
 - Running attempts are looked at rarely: after a quarter of what is left, 10 s to 15 min.
 - An attempt is removed from its host once all of it is here and verified; then the host is free.

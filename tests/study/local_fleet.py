@@ -1,4 +1,3 @@
-# mypy: disable-error-code="no-any-return"
 """Hosts that are folders of this machine: real runners by the functions of a host, without a cluster."""
 
 from __future__ import annotations
@@ -6,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from aging.study import host as functions
 from aging.study.fleet import AttemptKey, Chunk, File, HostFacts, HostLostError, Look, Node, Order, Reservation
+
+T = TypeVar("T")
 
 
 class LocalFleet:
@@ -28,7 +29,7 @@ class LocalFleet:
             for host in self.hosts
         ]
 
-    async def reserve(self, key: AttemptKey, node: Node, what: Reservation) -> bool:
+    async def reserve(self, key: AttemptKey, node: Node, what: Reservation) -> bool:  # noqa: ARG002 - a cell takes it all
         if self.reserved.get(node.host, str(key)) != str(key):
             return False
         self.reserved[node.host] = str(key)
@@ -57,13 +58,13 @@ class LocalFleet:
 
     async def read(self, node: Node, key: AttemptKey, scratch: str, files: Sequence[File]) -> AsyncIterator[Chunk]:
         chunks = iter(functions.read(node.host, key, scratch, files))
-        while (chunk := await self._call(node, next, chunks, None)) is not None:
+        while (chunk := await self._call(node, lambda: next(chunks, None))) is not None:
             yield chunk
 
     async def close(self) -> None:
         self.closed = True
 
-    async def _call(self, node: Node, function: Callable[..., Any], *arguments: Any) -> Any:
+    async def _call(self, node: Node, function: Callable[..., T], *arguments: Any) -> T:
         if node.host in self.gone:
             raise HostLostError(f"{node.host} is not there")
         answer = await asyncio.to_thread(function, *arguments)

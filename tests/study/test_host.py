@@ -116,7 +116,7 @@ class TestStart:
         assert begun.directory is not None
         runner = psutil.Process(begun.runner)
         servers = partial(campaign_processes, begun.directory)
-        wait_for(servers, "no server", 30)
+        wait_for(lambda: bool(servers()), "no server", 30)
         runner.suspend()  # one that does not see that its folder is gone
         running = servers()
         shutil.rmtree(scratch / HOST)

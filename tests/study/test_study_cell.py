@@ -52,6 +52,17 @@ class TestOptions:
             assert done.returncode == 2
             assert named in done.stderr
 
+    @pytest.mark.parametrize("options", [[], ["--smoke"], ["--detach"], ["--duration", "1m"]])
+    def test_a_study_file_needs_a_cluster_or_a_cell(
+        self, cli: Aging, study: Callable[..., Path], options: list[str], tmp_path: Path
+    ) -> None:
+        done = cli("run", study(), *options)
+        assert done.returncode == 2
+        assert "--cluster" in done.stderr
+        assert "--cell" in done.stderr
+        assert "unknown key" not in done.stderr
+        assert not (tmp_path / "results").exists()
+
 
 class TestCell:
     def test_to_its_end_once(self, cli: Aging, aging: Aging, study: Callable[..., Path], tmp_path: Path) -> None:

@@ -1,4 +1,3 @@
-# mypy: disable-error-code="arg-type"
 """A cluster in virtual time: hosts that die, return, lose their disk and leave calls without an answer; no process.
 
 Time passes from event to event. The head's part is played here, too: it carries out the commands that
@@ -13,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from random import Random
+from typing import Any
 
 from aging.study import commands, events
 from aging.study.commands import AttemptId, Finish, Note
@@ -173,8 +173,9 @@ class World:
                 self._carry_out(command)
             return
         lost = self.random.random()
-        host = None if isinstance(command, commands.Release) else self.hosts[command.node.host]
-        reachable = host is None or (host.alive and host.reachable and host.node.node == command.node.node)
+        node = None if isinstance(command, commands.Release) else command.node
+        host = None if node is None else self.hosts[node.host]
+        reachable = host is None or (host.alive and host.reachable and host.node == node)
         answer = self._carry_out(command) if reachable and lost >= self.unanswered / 2 else None
         self.view = replace(self.view, in_flight=self.view.in_flight - command.subjects)
         if answer is None or lost < self.unanswered:  # not carried out, or carried out and not answered
@@ -206,7 +207,12 @@ class World:
                 return lambda: self._inspected(node, told)
             case commands.Look(node=node, attempts=attempts):
                 looks = [self._look(node.host, at) for at in attempts]
-                return lambda: [self._saw(node, look) for look in looks] and None
+
+                def seen() -> None:
+                    for look in looks:
+                        self._saw(node, look)
+
+                return seen
             case commands.Place(node=node, attempt=at):
                 free = self._reserve(node.host, at)
                 return lambda: self._placed(command, free=free)
@@ -262,7 +268,7 @@ class World:
         at = AttemptId(look.key.cell, look.key.number)
         self._set("seen", at, Sight(node.node, self.now, look))
         one = self.attempt(at)
-        if one is not None and one.state != look.state and look.state != "absent":
+        if one is not None and look.state not in (one.state, "absent"):
             self.record(events.AttemptSeen(cell=at.cell, number=at.number, state=look.state))
 
     def _collected(self, at: AttemptId, files: Sequence[File], *, whole: bool, same: bool) -> None:
@@ -350,7 +356,9 @@ class World:
         return next((one for one in cell.attempts if one.number == at.number), None)
 
     def _set(self, name: str, key: object, value: object) -> None:
-        self.view = replace(self.view, **{name: {**getattr(self.view, name), key: value}})
+        changed: dict[str, Any] = {name: {**getattr(self.view, name), key: value}}
+        self.view = replace(self.view, **changed)
 
     def _drop(self, name: str, key: object) -> None:
-        self.view = replace(self.view, **{name: {k: v for k, v in getattr(self.view, name).items() if k != key}})
+        changed: dict[str, Any] = {name: {k: v for k, v in getattr(self.view, name).items() if k != key}}
+        self.view = replace(self.view, **changed)

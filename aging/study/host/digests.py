@@ -43,7 +43,7 @@ def sealed_files(attempt: AttemptFolder, directory: Path, *, ended: bool) -> tup
     if now != before:
         with contextlib.suppress(OSError):  # a full disk: they are computed again
             replace_json(attempt.digests, now)
-    return tuple(File(name, size, sha256) for name, (size, _, sha256) in sorted(now.items()))
+    return tuple(File(name, size, sha256, changed) for name, (size, changed, sha256) in sorted(now.items()))
 
 
 def digest(path: Path) -> str:

@@ -1,0 +1,91 @@
+"""Lines of a ledger as they are written and read back."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from pathlib import Path
+
+import pytest
+
+from aging.core.errors import ResultsError
+from aging.study import events
+from aging.study.fleet import Gpu, HostFacts
+from aging.study.ledger import Ledger, read_ledger
+from aging.study.state import fold
+
+FACTS = HostFacts(
+    "h1", "d", "cpu", 8, 2**36, "6.1", "2.36", "3.11", "1", None, None, (Gpu("GPU-1", "H100", 80),), {"a": "1"}, 2**40
+)
+EVENTS = [
+    events.StudyStarted(pid=1, cluster="auto"),
+    events.HostSeen(facts=FACTS),
+    events.AttemptPlaced(cell="c", number=1, host="h1"),
+    events.AttemptSeen(cell="c", number=1, state="completed"),
+    events.AttemptCollected(cell="c", number=1, files=3, size=9, whole=True),
+]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    file = tmp_path / "ledger.jsonl"
+    write(file, *EVENTS)
+    return file
+
+
+def write(path: Path, *written: events.StudyEvent) -> None:
+    with contextlib.closing(Ledger(path, lambda: 5.0)) as ledger:
+        for one in written:
+            ledger.record(one)
+
+
+def test_what_is_written_is_read(path: Path) -> None:
+    read = read_ledger(path)
+    assert [type(one) for one in read] == [type(one) for one in EVENTS]
+    assert {one.wall for one in read} == {5.0}
+    state = fold(read)
+    assert state.hosts["h1"].facts == FACTS
+    result = state.cells["c"].result
+    assert result is not None
+    assert (result.number, result.disk) == (1, "d")
+
+
+@pytest.mark.parametrize("cut", [1, 20, 60])
+def test_a_torn_line_is_left_out_and_the_next_one_is_whole(path: Path, cut: int) -> None:
+    path.write_bytes(path.read_bytes()[:-cut])
+    assert len(read_ledger(path)) == len(EVENTS) - 1
+    assert fold(read_ledger(path)).cells["c"].result is None
+    write(path, EVENTS[-1])
+    assert type(read_ledger(path)[-1]) is events.AttemptCollected
+    assert fold(read_ledger(path)).cells["c"].result is not None
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"event": "host_painted", "wall": 1.0},
+        {"wall": 1.0},
+        {"event": "attempt_lost", "cell": "c"},
+        {"event": "host_seen", "facts": 3},
+        {"event": "host_seen", "facts": {"host": "h1"}},
+        [1],
+    ],
+)
+def test_a_line_that_is_not_understood_is_left_out(path: Path, row: object) -> None:
+    before = read_ledger(path)
+    with path.open("a") as file:
+        file.write(json.dumps(row) + "\n")
+    write(path, events.HostLost(host="h1"))
+    assert read_ledger(path)[:-1] == before
+    assert fold(read_ledger(path)).hosts["h1"].lost == 5.0
+
+
+def test_a_key_of_a_later_release_is_ignored(path: Path) -> None:
+    with path.open("a") as file:
+        file.write(json.dumps({"event": "host_lost", "host": "h1", "wall": 7.0, "colour": "red"}) + "\n")
+    assert fold(read_ledger(path)).hosts["h1"].lost == 7.0
+
+
+def test_no_ledger(tmp_path: Path) -> None:
+    with pytest.raises(ResultsError, match="cannot be read"):
+        read_ledger(tmp_path / "ledger.jsonl")
