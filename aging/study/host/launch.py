@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from secrets import token_hex
 
@@ -135,7 +136,7 @@ def spawn(
     Raises PriorityError where it would have another priority than a campaign that is started by hand.
     """
     _CHILDREN[:] = [one for one in _CHILDREN if one.poll() is None]
-    with as_parent():
+    with as_parent(), _unmasked():
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "aging", *arguments],
             stdin=subprocess.DEVNULL,
@@ -148,6 +149,19 @@ def spawn(
         )
     _CHILDREN.append(process)
     return process
+
+
+@contextlib.contextmanager
+def _unmasked() -> Iterator[None]:
+    """Have no signal blocked in this thread within the context, whose mask a process that is started inherits.
+
+    Ray 2.60 blocks SIGINT in its nodes, so in their workers (measured): a runner would never see that it is stopped.
+    """
+    before = signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def clean(environment: Mapping[str, str], devices: Sequence[str] = ()) -> dict[str, str]:
