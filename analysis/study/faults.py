@@ -122,7 +122,8 @@ def study_after_head_lost(hosts: int, duration: str = "25s") -> tuple[int, Seque
             for host in (*names, "head"):
                 cluster.kill(host)
             cluster.start_head()
-            cluster.start_all(dict.fromkeys(names, 0))
+            for host in names:
+                cluster.start(host)
             head = _aging(folder, "resume", _root(folder))
             status = head.wait(_STUDY_SECONDS)
             if status != 0:
@@ -146,7 +147,8 @@ def _cluster(names: Sequence[str]) -> Iterator[LocalCluster]:
     cluster = new_cluster(unused_port())
     try:
         cluster.start_head()
-        cluster.start_all(dict.fromkeys(names, 0))
+        for name in names:
+            cluster.start(name)
         yield cluster
     finally:
         cluster.end()

@@ -33,7 +33,8 @@ def one_cluster() -> Iterator[LocalCluster]:
     local = new_cluster(unused_port())
     try:
         local.start_head()
-        local.start_all(GPUS)
+        for host, gpus in GPUS.items():
+            local.start(host, gpus=gpus)
         yield local
     finally:
         local.end()
@@ -42,7 +43,8 @@ def one_cluster() -> Iterator[LocalCluster]:
 @pytest.fixture
 def cluster(one_cluster: LocalCluster) -> LocalCluster:
     """A head and the hosts ``a`` and ``b``, of two CPUs each. A test may kill a host: the next one has it again."""
-    one_cluster.start_all({host: gpus for host, gpus in GPUS.items() if host not in one_cluster.raylets})
+    for host in GPUS.keys() - one_cluster.raylets.keys():
+        one_cluster.start(host, gpus=GPUS[host])
     return one_cluster
 
 

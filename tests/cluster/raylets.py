@@ -23,6 +23,9 @@ _START_SECONDS = 90.0
 _STORE_BYTES = 80_000_000
 _BESIDE = 2
 
+_HEALTH = {"RAY_health_check_period_ms": "1000"}
+"""A killed node is dead after 5 s, not 15: five checks are refused. A slow one has 10 s for each, as ever."""
+
 
 @dataclass(slots=True)
 class Raylet:
@@ -71,10 +74,11 @@ class LocalCluster:
     def start_head(self, store: int = _STORE_BYTES) -> Raylet:
         options: tuple[str, ...] = ("--head", f"--port={self.port}", f"--temp-dir={self.folder}", "--num-cpus=0")
         options += ("--include-dashboard=false", "--disable-usage-stats")
-        return self._started("head", self._begin("head", options, store, {}))
+        return self._start("head", options, store, _HEALTH)
 
     def start(self, host: str, *, cpus: int = 2, gpus: int = 0, environment: Mapping[str, str] | None = None) -> Raylet:
         options = (f"--address={self.address}", f"--num-cpus={cpus}", f"--num-gpus={gpus}")
+<<<<<<< HEAD
         return self._started(host, self._begin(host, options, _STORE_BYTES, environment or {}))
 
     def start_all(self, gpus: Mapping[str, int]) -> None:
@@ -87,6 +91,9 @@ class LocalCluster:
                 begun[host] = self._begin(host, options, _STORE_BYTES, {})
             for host, starter in begun.items():
                 self._started(host, starter)
+=======
+        return self._start(host, options, _STORE_BYTES, environment or {})
+>>>>>>> raytests
 
     def kill(self, host: str) -> None:
         self.raylets.pop(host).kill()
@@ -98,7 +105,9 @@ class LocalCluster:
         end(processes_naming(str(self.folder)))
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _begin(self, host: str, options: Sequence[str], store: int, environment: Mapping[str, str]) -> psutil.Popen:
+    def _start(self, host: str, options: Sequence[str], store: int, environment: Mapping[str, str]) -> Raylet:
+        """One after another: nodes that start together may choose one name for their sockets."""
+        log = self.folder / f"{host}.log"
         common: tuple[str, ...] = (
             f"--labels=aging.host={host}",
             f"--object-store-memory={store}",
@@ -107,8 +116,8 @@ class LocalCluster:
         common += ("--max-worker-port=0", "--dashboard-agent-listen-port=0", "--memory=1000000000", "--block")
         clean = {name: text for name, text in os.environ.items() if not name.startswith("RAY_")}
         clean |= {"RAY_USAGE_STATS_ENABLED": "0", **AUTHENTICATION, **environment}
-        with self._log(host).open("wb") as out:
-            return psutil.Popen(
+        with log.open("wb") as out:
+            starter = psutil.Popen(
                 [*RAY, "start", *options, *common],
                 stdin=subprocess.DEVNULL,
                 stdout=out,
@@ -116,9 +125,6 @@ class LocalCluster:
                 env=clean,
                 start_new_session=True,
             )
-
-    def _started(self, host: str, starter: psutil.Popen) -> Raylet:
-        log = self._log(host)
         deadline = time.monotonic() + _START_SECONDS
         while "Ray runtime started" not in log.read_text(errors="replace"):
             if starter.poll() is not None or time.monotonic() > deadline:
@@ -130,9 +136,6 @@ class LocalCluster:
         log.unlink()
         node = self.raylets[host] = Raylet(host, starter, raylet, children)
         return node
-
-    def _log(self, host: str) -> Path:
-        return self.folder / f"{host}.log"
 
 
 def new_cluster(port: int) -> LocalCluster:

@@ -40,6 +40,7 @@ def fine() -> bytes:
     return found
 
 
+@pytest.mark.slow
 def test_directories_in_parallel_have_equal_findings(
     cluster: LocalCluster, alone: dict[str, bytes], tmp_path: Path
 ) -> None:
@@ -49,6 +50,7 @@ def test_directories_in_parallel_have_equal_findings(
     assert _findings(root) == alone
 
 
+@pytest.mark.slow
 def test_series_of_one_directory_have_equal_findings(cluster: LocalCluster, fine: bytes) -> None:
     with _started(*FINE, "--cluster", cluster.address) as running:
         at_work = _seen(cluster, "_analyze", running)
@@ -71,6 +73,7 @@ def test_directories_are_equal_after_a_worker_was_killed(
     assert _findings(root) == alone
 
 
+@pytest.mark.slow
 def test_series_are_equal_after_a_worker_was_killed(cluster: LocalCluster, fine: bytes) -> None:
     with _started(*FINE, "--cluster", cluster.address) as running:
         killed = _seen(cluster, "_analyze", running)

@@ -47,7 +47,7 @@ async def node_of(fleet: RayFleet, host: str) -> Node:
 
 
 def order_of(folder: Path, scratch: str, duration: str = "60s") -> Order:
-    """A minute of a reference server."""
+    """A campaign of two reference servers."""
     campaign = write_campaign(folder, unused_port(), unused_port(), duration=duration, warmup="1s")
     return Order(KEY, campaign.read_text(), scratch, {})
 
@@ -193,7 +193,7 @@ class TestCalls:
         asyncio.run(read())
 
     def test_campaign_outlives_worker_and_raylet(self, cluster: LocalCluster, scratch: str, tmp_path: Path) -> None:
-        order = order_of(tmp_path, scratch)
+        order = order_of(tmp_path, scratch, duration="240s")
 
         async def start() -> Look:
             async with connected(cluster) as fleet:
@@ -215,6 +215,7 @@ class TestCalls:
                 while (ended := (await fleet.look(a, [KEY], scratch))[0]).state == "running":
                     assert time.monotonic() < deadline
                     await asyncio.sleep(1)
+                assert ended.state == "interrupted"
                 assert ended.sealed
                 content = {file.path: 0 for file in ended.sealed}
                 async for chunk in fleet.read(a, KEY, scratch, ended.sealed):

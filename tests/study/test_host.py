@@ -196,6 +196,20 @@ sys.stdin.read()
 
 
 class TestKills:
+    def test_no_signal_is_blocked(self, order: Callable[..., Order], scratch: Path, tmp_path: Path) -> None:
+        """A worker of a cluster may have SIGINT blocked, which its children inherit; a stop is one."""
+        file = tmp_path / "campaign.toml"
+        file.write_text(order(duration="60s").campaign)
+        worker = f"import signal\nsignal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])\n{STARTER}"
+        argv = [sys.executable, "-c", worker, str(file), str(scratch)]
+        with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as starter:
+            assert starter.stdout is not None
+            assert [starter.stdout.readline().strip() for _ in range(2)] == ["ready", "running"]
+            starter.kill()
+        stop(HOST, KEY, str(scratch))
+        wait_for(lambda: seen(scratch).state != "running", "still runs")
+        assert seen(scratch).state == "interrupted"
+
     def test_the_priority_of_the_starters_parent(
         self, order: Callable[..., Order], scratch: Path, tmp_path: Path
     ) -> None:
