@@ -78,22 +78,7 @@ class LocalCluster:
 
     def start(self, host: str, *, cpus: int = 2, gpus: int = 0, environment: Mapping[str, str] | None = None) -> Raylet:
         options = (f"--address={self.address}", f"--num-cpus={cpus}", f"--num-gpus={gpus}")
-<<<<<<< HEAD
-        return self._started(host, self._begin(host, options, _STORE_BYTES, environment or {}))
-
-    def start_all(self, gpus: Mapping[str, int]) -> None:
-        """Start nodes of two CPUs, some beside each other: Ray gives a node 30 s to start."""
-        hosts = list(gpus.items())
-        for first in range(0, len(hosts), _BESIDE):
-            begun = {}
-            for host, number in hosts[first : first + _BESIDE]:
-                options = (f"--address={self.address}", "--num-cpus=2", f"--num-gpus={number}")
-                begun[host] = self._begin(host, options, _STORE_BYTES, {})
-            for host, starter in begun.items():
-                self._started(host, starter)
-=======
         return self._start(host, options, _STORE_BYTES, environment or {})
->>>>>>> raytests
 
     def kill(self, host: str) -> None:
         self.raylets.pop(host).kill()

@@ -138,11 +138,7 @@ def spawn(
     Raises PriorityError where it would have another priority than a campaign that is started by hand.
     """
     _CHILDREN[:] = [one for one in _CHILDREN if one.poll() is None]
-<<<<<<< HEAD
-    with as_parent(), _heard():
-=======
     with as_parent(), _unmasked():
->>>>>>> raytests
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "aging", *arguments],
             stdin=subprocess.DEVNULL,
@@ -158,18 +154,12 @@ def spawn(
 
 
 @contextlib.contextmanager
-<<<<<<< HEAD
-def _heard() -> Iterator[None]:
-    """Children hear the signals that stop a runner: Ray starts a raylet with SIGINT blocked, and that is inherited."""
-    before = signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
-=======
 def _unmasked() -> Iterator[None]:
     """Have no signal blocked in this thread within the context, whose mask a process that is started inherits.
 
     Ray 2.60 blocks SIGINT in its nodes, so in their workers (measured): a runner would never see that it is stopped.
     """
     before = signal.pthread_sigmask(signal.SIG_SETMASK, ())
->>>>>>> raytests
     try:
         yield
     finally:
