@@ -21,7 +21,6 @@ AUTHENTICATION = {"RAY_AUTH_MODE": "disabled"}
 
 _START_SECONDS = 90.0
 _STORE_BYTES = 80_000_000
-_BESIDE = 2
 
 _HEALTH = {"RAY_health_check_period_ms": "1000"}
 """A killed node is dead after 5 s, not 15: five checks are refused. A slow one has 10 s for each, as ever."""
