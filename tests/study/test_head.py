@@ -1,0 +1,212 @@
+"""The head of a study against hosts that refuse, without a process; its pauses are cut short."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+from aging.core.errors import AgingError, StorageError
+from aging.study import driver, events, supervision
+from aging.study.cells import Cell
+from aging.study.driver import Head, Subject
+from aging.study.fleet import (
+    AttemptKey,
+    AttemptState,
+    Chunk,
+    File,
+    HostFacts,
+    HostLostError,
+    Look,
+    Node,
+    Order,
+    Reservation,
+)
+from aging.study.layout import StudyLayout
+from aging.study.ledger import Ledger, read_ledger
+from aging.study.schema import HostsTable
+from aging.study.state import Fold, StudyState, fold
+from aging.study.supervision import Plan
+from tests.study.virtual_fleet import facts
+
+CONTENT = b"all of it"
+FILE = File("journal.jsonl", len(CONTENT), hashlib.sha256(CONTENT).hexdigest())
+
+
+class OneHost:
+    """A host where every attempt ends at once with ``state``; ``mistakes`` are calls that it refuses, so many times."""
+
+    def __init__(self, state: AttemptState = "completed", mistakes: Mapping[str, int] | None = None) -> None:
+        self.state: AttemptState = state
+        self.mistakes = dict(mistakes or {})
+        self.error: Callable[[str], AgingError] = AgingError
+        self.attempts: dict[AttemptKey, Look] = {}
+        self.reserved: AttemptKey | None = None
+        self.content = CONTENT
+
+    def _may(self, call: str) -> None:
+        if self.mistakes.get(call, 0) > 0:
+            self.mistakes[call] -= 1
+            raise self.error(f"{call} is refused")
+
+    async def nodes(self) -> Sequence[Node]:
+        self._may("nodes")
+        return [Node("a", "a/0", alive=True, cpus=8)]
+
+    async def reserve(self, key: AttemptKey, node: Node, what: Reservation) -> bool:  # noqa: ARG002 - the one host
+        if self.reserved in (None, key):
+            self.reserved = key
+        return self.reserved == key
+
+    async def release(self, key: AttemptKey) -> None:
+        if self.reserved == key:
+            self.reserved = None
+
+    async def facts(self, node: Node, scratch: str) -> HostFacts:  # noqa: ARG002 - likewise
+        self._may("facts")
+        return facts("a", "disk")
+
+    async def start(self, node: Node, order: Order) -> Look:  # noqa: ARG002 - likewise
+        self._may("start")
+        look = Look(order.key, self.state, sealed=(FILE,))
+        return self.attempts.setdefault(order.key, look)
+
+    async def resume(self, node: Node, key: AttemptKey, scratch: str) -> Look:  # noqa: ARG002 - likewise
+        return self._look(key)
+
+    async def stop(self, node: Node, key: AttemptKey, scratch: str) -> Look:  # noqa: ARG002 - likewise
+        return self._look(key)
+
+    async def look(self, node: Node, keys: Sequence[AttemptKey], scratch: str) -> Sequence[Look]:  # noqa: ARG002
+        self._may("look")
+        return [self._look(key) for key in keys]
+
+    async def discard(self, node: Node, key: AttemptKey, scratch: str) -> None:  # noqa: ARG002 - likewise
+        self._may("discard")
+        self.attempts.pop(key, None)
+
+    async def read(self, node: Node, key: AttemptKey, scratch: str, files: Sequence[File]) -> AsyncIterator[Chunk]:  # noqa: ARG002
+        self._may("read")
+        for one in files:
+            yield Chunk(PurePosixPath(one.path), 0, self.content)
+
+    def _look(self, key: AttemptKey) -> Look:
+        return self.attempts.get(key, Look(key, "absent"))
+
+
+@pytest.fixture(autouse=True)
+def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module, name in (
+        (driver, "NODES_SECONDS"),
+        (driver, "_SHORTEST_WAIT_SECONDS"),
+        (driver, "_LONGEST_WAIT_SECONDS"),
+        (driver, "ROOM_SECONDS"),
+        (supervision, "FRESH_SECONDS"),
+    ):
+        monkeypatch.setattr(module, name, 0.02)
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> StudyLayout:
+    return StudyLayout(tmp_path)
+
+
+def run(layout: StudyLayout, fleet: OneHost, attempts: int = 2, patience: float = 0.5) -> tuple[str, StudyState]:
+    plan = Plan([Cell("c", "v", 1, {}, "", 60.0)], HostsTable(), attempts, patience)
+    with contextlib.closing(Ledger(layout.ledger)) as ledger:
+        head = Head(Subject("s", plan), layout, fleet, ledger=ledger, folded=Fold(), tell=lambda _: None)
+        outcome = asyncio.run(asyncio.wait_for(head.run(), 60))
+    return outcome, fold(read_ledger(layout.ledger))
+
+
+class TestHead:
+    @pytest.mark.parametrize("call", ["look", "discard", "read", "facts"])
+    @pytest.mark.parametrize("error", [AgingError, HostLostError])
+    def test_a_refusal_that_passes(self, layout: StudyLayout, call: str, error: type[AgingError]) -> None:
+        fleet = OneHost(mistakes={call: 2})
+        fleet.error = error
+        outcome, state = run(layout, fleet)
+        assert outcome == "completed"
+        (attempt,) = state.cells["c"].attempts
+        assert attempt.collected
+        assert (layout.attempt("c", 1) / FILE.path).read_bytes() == CONTENT
+        assert (fleet.attempts, fleet.reserved) == ({}, None)
+
+    def test_a_start_that_is_refused_is_an_attempt(self, layout: StudyLayout) -> None:
+        outcome, state = run(layout, OneHost(mistakes={"start": 1}))
+        assert outcome == "completed"
+        first, second = state.cells["c"].attempts
+        assert (first.state, first.why) == ("refused", "start is refused")
+        assert (second.state, state.cells["c"].counts) == ("completed", 2)
+
+    @pytest.mark.parametrize("ended", ["refused", "failed", "died"])
+    def test_attempts_are_used_up(self, layout: StudyLayout, ended: AttemptState) -> None:
+        outcome, state = run(layout, OneHost(ended))
+        assert outcome == "incomplete"
+        assert [one.state for one in state.cells["c"].attempts] == [ended, ended]
+        assert "all 2 attempts failed" in (state.cells["c"].given_up or "")
+
+    def test_a_host_that_cannot_say_what_it_is(self, layout: StudyLayout) -> None:
+        outcome, state = run(layout, OneHost(mistakes={"facts": 10**6}))
+        assert outcome == "incomplete"
+        assert state.hosts["a"].refused == "facts is refused"
+        assert "facts is refused" in (state.cells["c"].given_up or "")
+
+    def test_files_that_are_not_what_the_host_says(self, layout: StudyLayout) -> None:
+        fleet = OneHost()
+        fleet.content = CONTENT[:-1] + b"!"
+        outcome, state = run(layout, fleet, attempts=1)
+        assert outcome == "incomplete"
+        (attempt,) = state.cells["c"].attempts
+        assert "cannot be read" in (attempt.lost or "")
+        assert not (layout.attempt("c", 1) / FILE.path).exists()
+        assert fleet.attempts  # its files stay where they are
+
+    def test_a_cluster_that_does_not_answer(self, layout: StudyLayout, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(driver, "CLUSTER_SECONDS", 0.2)
+        fleet = OneHost(mistakes={"nodes": 10**6})
+        fleet.error = HostLostError
+        outcome, state = run(layout, fleet)
+        assert (outcome, state.outcome) == ("cluster_lost", "cluster_lost")
+
+    def test_a_ledger_that_cannot_be_written_ends_it(
+        self, layout: StudyLayout, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def full(_: Ledger, event: object) -> None:
+            raise StorageError(f"no room for {event}")
+
+        monkeypatch.setattr(Ledger, "record", full)
+        with pytest.raises(StorageError, match="no room"):
+            run(layout, OneHost())
+
+    def test_an_attempt_of_another_study_is_waited_for(self, layout: StudyLayout) -> None:
+        class Busy(OneHost):
+            asked = 0
+
+            async def facts(self, node: Node, scratch: str) -> HostFacts:
+                self.asked += 1
+                return replace(await super().facts(node, scratch), busy="other" if self.asked < 4 else None)
+
+        fleet = Busy()
+        outcome, _ = run(layout, fleet)
+        assert outcome == "completed"
+        assert fleet.asked >= 4
+
+    def test_a_host_whose_clock_was_set_right_is_used(self, layout: StudyLayout) -> None:
+        class Late(OneHost):
+            asked = 0
+
+            async def facts(self, node: Node, scratch: str) -> HostFacts:
+                self.asked += 1
+                return replace(await super().facts(node, scratch), clock_offset=9.0 if self.asked < 3 else 0.0)
+
+        outcome, state = run(layout, Late(), patience=30.0)
+        assert outcome == "completed"
+        assert state.hosts["a"].refused is None
+        refused = [one for one in read_ledger(layout.ledger) if isinstance(one, events.HostRefused)]
+        assert ["clock" in one.why for one in refused] == [True]
