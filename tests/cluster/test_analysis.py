@@ -18,7 +18,7 @@ from tests.conftest import ROOT
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(280)]
 
-DIRECTORIES = ("first-look", "real-runtimes", "tokenizer-2026.1")
+DIRECTORIES = ("first-look", "tokenizer-2026.1")
 FINDINGS = "findings.json"
 FINE = ("analyze", ROOT / "results" / "real-runtimes", "--grid", "1s", "--json")
 
