@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TextIO, TypeVar, cast
 
 import ray
 from ray.exceptions import RayError, RayTaskError
@@ -106,9 +108,24 @@ def connected(address: str) -> Iterator[RayAnalysis]:
         start = "start one with: ray start --head"
         raise ClusterError(f"--cluster {address}: no cluster of Ray can be used there ({why}); {start}") from None
     try:
-        yield RayAnalysis(RayMapper(mark()))
+        with redirect_stdout(cast(TextIO, _OwnOutput(sys.stdout))):
+            yield RayAnalysis(RayMapper(mark()))
     finally:
         ray.shutdown()
+
+
+class _OwnOutput:
+    """The output of the thread that makes it; what other threads print goes to stderr.
+
+    Ray's print there that a worker was lost (2.60, ``log_to_driver`` or not), in the midst of JSON.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._thread = threading.get_ident()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream if threading.get_ident() == self._thread else sys.stderr, name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,6 +111,8 @@ def _of_node(node: Node, facts: HostFacts | None, hosts: HostsTable) -> Iterator
         yield f"it has {node.gpus:g} GPUs in the cluster, and {gpus} are asked for"
     elif facts is not None and len(facts.gpus) < gpus:
         yield f"it has {len(facts.gpus)} GPUs as NVML reads them, and {gpus} are asked for"
+    if hosts.exclusive and not node.cpus and not node.gpus:
+        yield "it has no CPUs in the cluster, so that it cannot be reserved"
     if not hosts.exclusive and node.cpus < hosts.cpus:
         yield f"it has {node.cpus:g} CPUs in the cluster, and a cell takes {hosts.cpus:g}"
 

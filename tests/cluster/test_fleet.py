@@ -287,6 +287,7 @@ class TestCalls:
 
         asyncio.run(use())
 
+    @pytest.mark.slow
     def test_not_importable(self, cluster: LocalCluster, scratch: str, tmp_path: Path) -> None:
         broken = tmp_path / "aging"
         broken.mkdir()
@@ -304,6 +305,7 @@ class TestCalls:
         finally:
             cluster.kill("bare")
 
+    @pytest.mark.slow
     def test_reaping_raylet_is_refused(self, cluster: LocalCluster, scratch: str, tmp_path: Path) -> None:
         setting = "RAY_kill_child_processes_on_worker_exit_with_raylet_subreaper"
         cluster.start("reaper", environment={setting: "1"})

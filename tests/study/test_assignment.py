@@ -270,3 +270,9 @@ def test_every_cell_is_placed_in_the_end(
             past[past.index(ended)] = replace(ended, lost=True)
             waiting.append(next(cell for cell in cells(variants, replicates) if cell.name == ended.cell))
     assert Counter(one.cell for one in past if not one.lost) == {cell.name: 1 for cell in cells(variants, replicates)}
+
+
+def test_a_node_of_which_nothing_can_be_reserved() -> None:
+    """The head of many a cluster is started without CPUs."""
+    assert "no CPUs" in (fits(replace(NODE, cpus=0.0, gpus=0.0), FACTS, HostsTable()) or "")
+    assert fits(replace(NODE, gpus=0.0), FACTS, HostsTable()) is None
