@@ -13,6 +13,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,4 +64,4 @@ class StudyLayout:
     @property
     def exists(self) -> bool:
         """Whether this folder is a study's."""
-        return self.plan.is_file()
+        return os.path.isfile(self.plan)  # also False for a name that no file can have

@@ -149,6 +149,7 @@ class TestReservation:
         asyncio.run(first())
         asyncio.run(second())
 
+    @pytest.mark.slow
     def test_devices_of_a_shared_host(self, cluster: LocalCluster, scratch: str, tmp_path: Path) -> None:
         campaign = order_of(tmp_path, scratch)
         share = Reservation(exclusive=False, cpus=1.0, gpus=1)
@@ -192,6 +193,7 @@ class TestCalls:
 
         asyncio.run(read())
 
+    @pytest.mark.slow
     def test_campaign_outlives_worker_and_raylet(self, cluster: LocalCluster, scratch: str, tmp_path: Path) -> None:
         order = order_of(tmp_path, scratch, duration="240s")
 
@@ -234,6 +236,7 @@ class TestCalls:
         found = asyncio.run(again())
         assert (found.state, found.runner) == ("running", seen.runner)
 
+    @pytest.mark.slow
     def test_two_studies_share_no_host(self, cluster: LocalCluster, scratch: str, tmp_path: Path) -> None:
         """Not while the other one's cell runs: not by a reservation, and not without one, as from another cluster."""
         first = order_of(tmp_path, scratch)
