@@ -154,7 +154,7 @@ def stop_study(
     Raises ResultsError, and AgingError if another host runs it or no cluster answers.
     """
     layout = StudyLayout(directory)
-    plan = read_plan(layout)
+    read_plan(layout)  # a folder that is none is named first
     owner = owner_of(directory)
     if owner is None:
         state = state_of(layout)
@@ -162,8 +162,7 @@ def stop_study(
             yield "The study has already ended."
             return
         yield "No process runs the study; asking its hosts."
-        ended = resume_study(directory, address, console, connect, stopping=True)
-        yield f"{len(ended.account.missing)} of {len(plan.cells)} cells have no result. {_continue(ended)}"
+        resume_study(directory, address, console, connect, stopping=True)
         return
     yield from _stop_head(directory, owner)
 

@@ -14,6 +14,7 @@ are computed anew. `aging analyze` always computes them.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
 from aging.cli.arguments import output_file, output_folder
@@ -54,7 +55,18 @@ def run(options: argparse.Namespace) -> ExitCode:
     if options.figures is not None:
         REPORT.require("figures")
         print(write_all_figures(options.directory, options.figures))
-    elif options.format == _HTML:
+        return ExitCode.DONE
+    return _written(options, write_page, table_text, write_tables)
+
+
+def _written(
+    options: argparse.Namespace,
+    write_page: Callable[[Path, Path | None], Path],
+    table_text: Callable[[Path, str], str],
+    write_tables: Callable[[Path, str, Path], None],
+) -> ExitCode:
+    """The page, or the tables on the output or in a file."""
+    if options.format == _HTML:
         REPORT.require("the page")
         print(write_page(options.directory, options.output))
     elif options.output is None:
@@ -71,12 +83,4 @@ def _of_study(options: argparse.Namespace) -> ExitCode:
         raise MistakesError(str(options.directory), [Mistake("--figures", wrong)])
     from aging.app.study_report import table_text, write_page, write_tables
 
-    if options.format == _HTML:
-        REPORT.require("the page")
-        print(write_page(options.directory, options.output))
-    elif options.output is None:
-        print(table_text(options.directory, options.format), end="")
-    else:
-        write_tables(options.directory, options.format, options.output)
-        print(options.output)
-    return ExitCode.DONE
+    return _written(options, write_page, table_text, write_tables)

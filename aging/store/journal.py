@@ -2,52 +2,33 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from dataclasses import replace
 from pathlib import Path
 
 from aging.core.clock import Timeline
 from aging.core.errors import ResultsError
+from aging.store.durable_lines import DurableLines
 from aging.store.events import Event, parsed
-from aging.store.segments import LineFile, parse_line, whole_lines
+from aging.store.segments import parse_line, whole_lines
 from aging.store.state import CampaignState, Fold
 
 
 class Journal:
-    """The only writer of ``journal.jsonl``; an event is on the disk when :meth:`record` returns.
-
-    Lines of earlier writers are kept; an incomplete last line of a killed writer stays a separate line. On a full disk
-    events use a reserve file beside the journal.
-    """
+    """The only writer of ``journal.jsonl``; an event is on the disk when :meth:`record` returns."""
 
     def __init__(self, path: Path, timeline: Timeline | None = None) -> None:
         self._timeline = timeline or Timeline()
-        self._file = LineFile(path)
-        self._reserve = path.with_name(_RESERVE)
-        with contextlib.suppress(OSError):  # no room for it: the next event raises StorageError
-            if not self._reserve.exists():
-                self._reserve.write_bytes(bytes(_RESERVE_BYTES))
+        self._lines = DurableLines(path)
 
     def record(self, event: Event) -> Event:
         """Append one event, stamped now. Raises StorageError if the reserve is full, too."""
         event = replace(event, stamp=self._timeline.stamp())
-        content = (json.dumps(event.line()) + "\n").encode()
-        try:
-            self._file.append(content)
-        except OSError:
-            self._reserve.unlink(missing_ok=True)
-            self._file.append(content)
-        self._file.sync()
+        self._lines.append((json.dumps(event.line()) + "\n").encode())
         return event
 
     def close(self) -> None:
-        self._file.close()
-
-
-_RESERVE = ".reserve"
-_RESERVE_BYTES = 256 * 1024
-"""Room for some thousand events; the end of a campaign takes a few dozen."""
+        self._lines.close()
 
 
 def read_journal(path: Path) -> tuple[Event, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import time
 from collections.abc import Callable, Mapping
@@ -11,13 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from aging.core.errors import ResultsError
-from aging.store.segments import LineFile, parse_line
+from aging.store.durable_lines import DurableLines
+from aging.store.segments import parse_line
 from aging.study.events import KINDS, HostSeen, StudyEvent
 from aging.study.fleet import Gpu, HostFacts
-
-_RESERVE = ".reserve"
-_RESERVE_BYTES = 256 * 1024
-"""Room for about a thousand events, where collected files have filled the disk."""
 
 
 class Ledger:
@@ -25,26 +21,17 @@ class Ledger:
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
-        self._file = LineFile(path)
-        self._reserve = path.with_name(_RESERVE)
-        with contextlib.suppress(OSError):  # no room for it: the next event raises StorageError
-            if not self._reserve.exists():
-                self._reserve.write_bytes(bytes(_RESERVE_BYTES))
+        self._lines = DurableLines(path)
 
     def record(self, event: StudyEvent) -> StudyEvent:
         """Append one event, stamped now. Raises StorageError if the reserve is full, too."""
         event = replace(event, wall=self._clock())
         content = (json.dumps({"event": event.KIND} | asdict(event), separators=(",", ":")) + "\n").encode()
-        try:
-            self._file.append(content)
-        except OSError:
-            self._reserve.unlink(missing_ok=True)
-            self._file.append(content)
-        self._file.sync()
+        self._lines.append(content)
         return event
 
     def close(self) -> None:
-        self._file.close()
+        self._lines.close()
 
 
 def read_ledger(path: Path) -> tuple[StudyEvent, ...]:
