@@ -22,8 +22,8 @@ from ray.exceptions import RayError, RayTaskError
 
 from aging.cluster.arithmetic import mark
 from aging.cluster.batches import batches
+from aging.cluster.errors import ClusterError
 from aging.core.blas_threads import ONE_THREAD, one_thread
-from aging.core.errors import AgingError, ExitCode
 from aging.findings.indicator_analysis import Mapper, alone, by_name
 from aging.findings.series import Series
 from aging.findings.series_analysis import SeriesAnalysis
@@ -40,12 +40,6 @@ _AHEAD = 2
 """Tasks handed over per CPU: one runs, one waits. It bounds what lies in the object store."""
 
 _CLIENT = "ray://"
-
-
-class ClusterError(AgingError):
-    """A cluster that does not answer, or cannot be used for this."""
-
-    exit_code = ExitCode.BAD_INPUT
 
 
 @dataclass(frozen=True, slots=True)

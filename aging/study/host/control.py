@@ -13,14 +13,14 @@ from pathlib import Path
 from secrets import token_hex
 
 from aging.core.errors import AgingError, writing
-from aging.core.processes.ownership import send
+from aging.core.processes.ownership import identity, is_running, send
 from aging.store.journal import read_journal
 from aging.store.lock import Owner, owner_of
 from aging.store.state import fold
 from aging.study.fleet import AttemptKey, Look
 from aging.study.host.busy import conflict, ordered, starting
 from aging.study.host.folder import AttemptFolder, HostFolder, write_synced
-from aging.study.host.launch import said, spawn
+from aging.study.host.launch import said, spawn, spawn_apart
 from aging.study.host.looks import look_at
 from aging.study.host.priority import PriorityError
 
@@ -67,20 +67,19 @@ def _resume(attempt: AttemptFolder, directory: Path, devices: Sequence[str]) -> 
         log = (directory / "runner.log").open("ab")
     with log:
         try:
-            process = spawn(("resume", str(directory)), attempt.root, devices, log.fileno())
+            pid = spawn_apart(("resume", str(directory)), attempt.root, devices, log.fileno())
         except PriorityError as error:
             return str(error)
-    deadline = time.monotonic() + _RESUME_SECONDS
-    while process.poll() is None:
+    runner, deadline = identity(pid), time.monotonic() + _RESUME_SECONDS
+    while runner is not None and is_running(runner):
         owner = owner_of(directory)
-        if owner is not None and owner.pid == process.pid:
+        if owner is not None and owner.pid == pid:
             return None
         if time.monotonic() >= deadline:
-            process.kill()
-            process.wait()
+            send(runner, signal.SIGKILL)
             return f"the runner did not take over within {_RESUME_SECONDS:g} s and was stopped"
         time.sleep(_POLL_SECONDS)
-    return said(directory / "runner.log") or f"`aging resume` exited {process.returncode} without a message"
+    return said(directory / "runner.log") or "`aging resume` ended without a message"
 
 
 def stop(host: str, key: AttemptKey, scratch: str) -> Look:

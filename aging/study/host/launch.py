@@ -50,8 +50,12 @@ _OF_A_WORKER = (
 )
 """Beginnings of variables that a cluster sets for its workers: a campaign is to be as one that is started by hand."""
 
-_CHILDREN: list[subprocess.Popen[bytes]] = []
-"""Runners that outlive this process, and are reaped while it runs."""
+_APART = (
+    "import subprocess, sys; log = int(sys.argv[1]); "
+    "process = subprocess.Popen(sys.argv[2:], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True); "
+    "print(process.pid)"
+)
+"""Starts a program and exits. Ray ends the direct children of a worker with it, so a runner may be none."""
 
 
 def start(host: str, order: Order) -> Look:
@@ -137,9 +141,8 @@ def spawn(
 
     Raises PriorityError where it would have another priority than a campaign that is started by hand.
     """
-    _CHILDREN[:] = [one for one in _CHILDREN if one.poll() is None]
     with as_parent(), _unmasked():
-        process = subprocess.Popen(
+        return subprocess.Popen(
             [sys.executable, "-P", "-m", "aging", *arguments],
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -149,8 +152,22 @@ def spawn(
             start_new_session=True,
             pass_fds=keep,
         )
-    _CHILDREN.append(process)
-    return process
+
+
+def spawn_apart(arguments: Sequence[str], folder: Path, devices: Sequence[str], log: int) -> int:
+    """Start ``aging`` as :func:`spawn` does, as a child of no process of this host's cluster; return its pid."""
+    with as_parent(), _unmasked():
+        started = subprocess.run(
+            [sys.executable, "-I", "-c", _APART, str(log), sys.executable, "-P", "-m", "aging", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            cwd=folder,
+            env=clean(os.environ, devices),
+            pass_fds=(log,),
+            check=True,
+        )
+    return int(started.stdout)
 
 
 @contextlib.contextmanager
