@@ -52,8 +52,8 @@ _OF_A_WORKER = (
 
 _APART = (
     "import subprocess, sys; log = int(sys.argv[1]); "
-    "process = subprocess.Popen(sys.argv[2:], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True); "
-    "print(process.pid)"
+    "one = subprocess.Popen(sys.argv[2:], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True); "
+    "print(one.pid)"
 )
 """Starts a program and exits. Ray ends the direct children of a worker with it, so a runner may be none."""
 
