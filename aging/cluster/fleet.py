@@ -76,19 +76,17 @@ class RayFleet:
         assert process.stdout is not None
         try:
             hello = await asyncio.wait_for(receive(process.stdout), _CONNECT_SECONDS)
+            if hello.kind != "value":
+                raise AgingError(hello.value)
+            self._process = process
         except (TimeoutError, EOFError):
-            await _end(process)
             raise AgingError(
                 f"The Ray cluster at {self.address} did not let this process join within {_CONNECT_SECONDS:g} s. "
                 "Check it with `ray status`."
             ) from None
-        except BaseException:
-            await _end(process)
-            raise
-        if hello.kind != "value":
-            await _end(process)
-            raise AgingError(hello.value)
-        self._process = process
+        finally:
+            if self._process is not process:
+                await _end(process)
         self._receiving = asyncio.create_task(self._receive(process))
 
     async def close(self) -> None:

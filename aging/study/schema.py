@@ -1,6 +1,6 @@
 """The keys of a study file. ``docs/study.md`` has the table that is generated from their descriptions.
 
-A study file is told from a campaign file by its key ``campaign``.
+A file with the key ``campaign`` is a study file.
 """
 
 from __future__ import annotations

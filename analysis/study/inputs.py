@@ -181,7 +181,7 @@ def plan(found: Inputs, hosts: int, indicators: int, days: int) -> Iterator[str]
 
 def _lines(cell: str) -> list[StudyEvent]:
     """What the ledger has of a cell without trouble, and of two collections before its end."""
-    where = f"/home/user/.cache/aging/studies/host-0001/study/{cell}/a01/results/campaign/20261121T011500Z"
+    where = f"/scratch/aging/studies/host-0001/study/{cell}/a01/results/campaign/20261121T011500Z"
     return [
         AttemptPlaced(cell=cell, number=1, host="host-0001"),
         AttemptSeen(cell=cell, number=1, state="running", directory=where),
