@@ -82,7 +82,7 @@ async def connect_to_ray(address: str) -> ClosableFleet:
     return await connect(address)
 
 
-def read_study(file: Path, hosts: int | None) -> Study:
+def study_of(file: Path, hosts: int | None) -> Study:
     """A study file; or a campaign file as a study of one variant with a replicate on each of ``hosts`` hosts.
 
     Of a study file ``hosts`` is the most hosts used at a time. Raises CampaignError with every mistake.

@@ -113,10 +113,10 @@ def _study(options: argparse.Namespace) -> ExitCode:
     ]
     if mistakes:
         raise MistakesError("aging run", mistakes)
-    from aging.app.study import read_study, run_study
+    from aging.app.study import run_study, study_of
     from aging.app.study_store import results_folder
 
-    study = read_study(options.file, options.hosts)
+    study = study_of(options.file, options.hosts)
     results = results_folder(study.file, options.file.parent, options.results)
     return run_study(study, results, options.cluster, console()).exit_code
 

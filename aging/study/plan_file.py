@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from aging.core.errors import ResultsError, writing
+from aging.core.whole_file import write_whole
 from aging.study.cells import Cell, cells_of
 from aging.study.layout import StudyLayout
 from aging.study.load import Study
@@ -136,15 +136,10 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Write a file as a whole or not at all."""
-    temporary = path.with_name(f"{path.name}.part")
+    """Write a file as a whole or not at all. Raises StorageError."""
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as handle:
-            handle.write(content)
-            handle.flush()
-            os.fsync(handle.fileno())
-        temporary.replace(path)
+        write_whole(path, content)
 
 
 def _whole(raw: Mapping[str, Any]) -> str:

@@ -96,10 +96,7 @@ def study_with_faults(  # noqa: PLR0913 - what befalls how many hosts, and where
             time.sleep(_AWAY_SECONDS)
             for host in struck:
                 cluster.start(host)
-            status = head.wait(_STUDY_SECONDS)
-            if status != 0:
-                print(log.read_text(errors="replace"), file=sys.stderr)
-            return status, _rows(_root(folder))
+            return _outcome(head, folder)
         finally:
             head.kill()
             head.wait()
@@ -125,14 +122,19 @@ def study_after_head_lost(hosts: int, duration: str = "25s") -> tuple[int, Seque
             for host in names:
                 cluster.start(host)
             head = _aging(folder, "resume", _root(folder))
-            status = head.wait(_STUDY_SECONDS)
-            if status != 0:
-                print(log.read_text(errors="replace"), file=sys.stderr)
-            return status, _rows(_root(folder))
+            return _outcome(head, folder)
         finally:
             head.kill()
             head.wait()
             end(processes_naming(str(folder)))
+
+
+def _outcome(head: subprocess.Popen[bytes], folder: Path) -> tuple[int, Sequence[CellRows]]:
+    """The exit code of the study, once it has ended, and the rows of every cell; what it printed where it failed."""
+    status = head.wait(_STUDY_SECONDS)
+    if status != 0:
+        print((folder / "log").read_text(errors="replace"), file=sys.stderr)
+    return status, _rows(_root(folder))
 
 
 def _aging(folder: Path, *arguments: str | Path) -> subprocess.Popen[bytes]:

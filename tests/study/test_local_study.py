@@ -16,7 +16,7 @@ import psutil
 import pytest
 from rich.console import Console
 
-from aging.app.study import StudyRun, read_study, resume_study, run_study
+from aging.app.study import StudyRun, resume_study, run_study, study_of
 from aging.core.errors import ExitCode
 from aging.study import events
 from aging.study.ledger import read_ledger
@@ -32,7 +32,7 @@ async def two_hosts(_: str) -> LocalFleet:
 
 
 def run(folder: str) -> StudyRun:
-    study = read_study(Path(folder) / "study.toml", None)
+    study = study_of(Path(folder) / "study.toml", None)
     return run_study(study, Path(folder) / "results", "folders", Console(file=io.StringIO()), two_hosts)
 
 

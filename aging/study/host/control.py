@@ -14,12 +14,13 @@ from secrets import token_hex
 
 from aging.core.errors import AgingError, writing
 from aging.core.processes.ownership import identity, is_running, send
+from aging.core.whole_file import write_synced
 from aging.store.journal import read_journal
 from aging.store.lock import Owner, owner_of
 from aging.store.state import fold
 from aging.study.fleet import AttemptKey, Look
 from aging.study.host.busy import conflict, ordered, starting
-from aging.study.host.folder import AttemptFolder, HostFolder, write_synced
+from aging.study.host.folder import AttemptFolder, HostFolder
 from aging.study.host.launch import said, spawn, spawn_apart
 from aging.study.host.looks import look_at
 from aging.study.host.priority import PriorityError

@@ -23,6 +23,7 @@ from pathlib import Path, PurePosixPath
 from secrets import token_hex
 
 from aging.core.errors import InputError, writing
+from aging.core.whole_file import write_synced, write_whole
 from aging.store.manifest_file import is_smoke
 from aging.study.fleet import AttemptKey
 
@@ -128,22 +129,9 @@ def checked_files(paths: Sequence[str]) -> str | None:
     return None
 
 
-def write_synced(path: Path, content: bytes) -> None:
-    """Write a file that is on the disk when this returns."""
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
 def replace_json(path: Path, content: object) -> None:
     """Write JSON, whole or not at all."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        write_synced(temporary, json.dumps(content).encode())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_whole(path, json.dumps(content).encode())
 
 
 def _named(what: str, name: str) -> str:

@@ -15,9 +15,10 @@ from secrets import token_hex
 from aging.core.errors import AgingError, StorageError, writing
 from aging.core.processes.logs import tail
 from aging.core.processes.ownership import GENERATION_MARKER, MARKER
+from aging.core.whole_file import write_synced
 from aging.study.fleet import Look, Order
 from aging.study.host.busy import conflict, starting
-from aging.study.host.folder import AttemptFolder, HostFolder, checked_files, replace_json, write_synced
+from aging.study.host.folder import AttemptFolder, HostFolder, checked_files, replace_json
 from aging.study.host.leftovers import end_leftovers
 from aging.study.host.looks import look_at
 from aging.study.host.priority import PriorityError, as_parent
