@@ -19,6 +19,7 @@ from aging.app.study_store import mirrored, send, store_of
 from aging.campaign.load import read_campaign
 from aging.core.clock import ticks
 from aging.core.errors import AgingError, ExitCode, writing
+from aging.core.package_code import check_unchanged
 from aging.core.processes.ownership import is_running
 from aging.core.processes.ownership import send as send_signal
 from aging.core.tasks import cancel_all
@@ -273,6 +274,7 @@ def _concluded(run: StudyRun, console: Console) -> StudyRun:
     for line in lines(run.account):
         say(line)
     if any(row.status == "counted" for row in run.account.rows):
+        check_unchanged(f"The results are here; to have their findings: aging analyze {run.layout.root}")
         written: Any = asyncio.run(call(_ANALYSIS, str(run.layout.root), shown=True))
         _show_findings(run, console)
         for name, path in written.items():

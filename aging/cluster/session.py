@@ -12,7 +12,20 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from aging.core.errors import AgingError
-from aging.study.fleet import AttemptKey, Chunk, File, Held, HostFacts, HostLostError, Look, Node, Order, Reservation
+from aging.core.package_code import code_at_start
+from aging.study.fleet import (
+    SHARED_ROOMS,
+    AttemptKey,
+    Chunk,
+    File,
+    Held,
+    HostFacts,
+    HostLostError,
+    Look,
+    Node,
+    Order,
+    Reservation,
+)
 
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # read as Ray is imported
 os.environ["RAY_ENABLE_UV_RUN_RUNTIME_ENV"] = "0"
@@ -178,7 +191,9 @@ class Session:
         """Begin to read files; ``number`` names the stream, which is the caller's choice."""
         visit = _visit(node, {})
         options = {"num_returns": "streaming", "_generator_backpressure_num_objects": _CHUNKS_AHEAD}
-        chunks = visit.stream.options(**options).remote(tasks.read, node.host, key, scratch, tuple(files))
+        chunks = visit.stream.options(**options).remote(
+            _code(), tasks.asked(tasks.read, node.host, key, scratch, tuple(files))
+        )
         self._streams[number] = _Stream(node.host, visit, chunks)
 
     async def next_chunks(self, number: int) -> Sequence[Chunk] | None:
@@ -219,7 +234,7 @@ class Session:
             visit = _visit(node, options or {})
             try:
                 async with asyncio.timeout(seconds):
-                    answer: T = await _value(visit.call.remote(function, *arguments))
+                    answer: T = await _value(visit.call.remote(_code(), tasks.asked(function, *arguments)))
                     return answer
             finally:
                 ray.kill(visit)
@@ -239,6 +254,10 @@ def _visit(node: Node, options: dict[str, Any]) -> Any:
     affinity = NodeAffinitySchedulingStrategy(node_id=node.node, soft=False)
     actor = ray.remote(num_cpus=0, max_restarts=0, max_task_retries=0)(tasks.Visit)
     return actor.options(**{"scheduling_strategy": affinity} | options).remote()
+
+
+def _code() -> str:
+    return code_at_start(*SHARED_ROOMS)
 
 
 async def _value(reference: Any) -> Any:

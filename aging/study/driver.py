@@ -14,12 +14,23 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from aging.core.errors import AgingError, StorageError
+from aging.core.package_code import ChangedCodeError
 from aging.core.tasks import cancel_all
 from aging.study import commands, events
 from aging.study.collection import FullError, collect
 from aging.study.commands import AttemptId, Effect, Finish, Note, OnHost
 from aging.study.events import StudyEvent
-from aging.study.fleet import AttemptKey, Fleet, HostFacts, HostLostError, Look, Node, Order, Reservation
+from aging.study.fleet import (
+    AttemptKey,
+    Fleet,
+    HostFacts,
+    HostLostError,
+    Look,
+    Node,
+    Order,
+    OtherCodeError,
+    Reservation,
+)
 from aging.study.layout import StudyLayout
 from aging.study.ledger import Ledger
 from aging.study.reservations import give_back
@@ -225,8 +236,14 @@ class Head:
                 await self._effect(command)
             except HostLostError as error:
                 self._unanswered(host, str(error))
-            except StorageError:
+            except (StorageError, ChangedCodeError):
                 raise
+            except OtherCodeError as error:
+                if not isinstance(command, commands.Inspect) or self._is_needed(host):
+                    raise OtherCodeError(
+                        f"{error}. The study ends here and its cells go on; then: aging resume {self._layout.root}"
+                    ) from None
+                self._refused(command, host, str(error))
             except AgingError as error:
                 self._refused(command, host, str(error))
             else:
@@ -237,6 +254,10 @@ class Head:
             return command.node.host
         attempt = self._attempt(command.attempt)
         return "" if attempt is None else attempt.host
+
+    def _is_needed(self, host: str) -> bool:
+        """Whether an attempt is there that may become a result."""
+        return any(one.live and one.host == host for cell in self.state.cells.values() for one in cell.attempts)
 
     async def _effect(self, command: Effect) -> None:
         match command:

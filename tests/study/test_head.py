@@ -11,7 +11,8 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from aging.core.errors import AgingError, StorageError
+from aging.core.errors import AgingError, ExitCode, StorageError
+from aging.core.package_code import ChangedCodeError
 from aging.study import driver, events, supervision
 from aging.study.cells import Cell
 from aging.study.driver import Head, Subject
@@ -26,6 +27,7 @@ from aging.study.fleet import (
     Look,
     Node,
     Order,
+    OtherCodeError,
     Reservation,
 )
 from aging.study.layout import StudyLayout
@@ -123,7 +125,10 @@ def layout(tmp_path: Path) -> StudyLayout:
 def run(layout: StudyLayout, fleet: OneHost, attempts: int = 2, patience: float = 0.5) -> tuple[str, StudyState]:
     plan = Plan([Cell("c", "v", 1, {}, "", 60.0)], HostsTable(), attempts, patience)
     with contextlib.closing(Ledger(layout.ledger)) as ledger:
-        head = Head(Subject("s", plan), layout, fleet, ledger=ledger, folded=Fold(), tell=lambda _: None)
+        folded = Fold()
+        for event in read_ledger(layout.ledger) if layout.ledger.stat().st_size else ():
+            folded.add(event)
+        head = Head(Subject("s", plan), layout, fleet, ledger=ledger, folded=folded, tell=lambda _: None)
         outcome = asyncio.run(asyncio.wait_for(head.run(), 60))
     return outcome, fold(read_ledger(layout.ledger))
 
@@ -214,6 +219,42 @@ class TestHead:
         assert state.hosts["a"].refused is None
         refused = [one for one in read_ledger(layout.ledger) if isinstance(one, events.HostRefused)]
         assert ["clock" in one.why for one in refused] == [True]
+
+
+class TestOtherCode:
+    """A host with other code of this package, or a head whose own was changed: in words, and nothing is lost."""
+
+    def test_a_host_is_refused(self, layout: StudyLayout) -> None:
+        fleet = OneHost(mistakes={"facts": 10**6})
+        fleet.error = OtherCodeError
+        outcome, state = run(layout, fleet)
+        assert outcome == "incomplete"
+        assert state.hosts["a"].refused == "facts is refused"
+
+    @pytest.mark.parametrize("call", ["look", "facts"])
+    def test_a_host_where_a_cell_runs(self, layout: StudyLayout, call: str) -> None:
+        """It can be continued once both have the same."""
+        fleet = OneHost("running", mistakes={call: 10**6})
+        fleet.error = OtherCodeError
+        key = AttemptKey("s", "c", 1)
+        fleet.attempts[key], fleet.reserved = Look(key, "running"), key
+        with contextlib.closing(Ledger(layout.ledger)) as ledger:
+            ledger.record(events.AttemptPlaced(cell="c", number=1, host="a"))
+        with pytest.raises(OtherCodeError, match=f"aging resume {layout.root}") as caught:
+            run(layout, fleet)
+        assert caught.value.exit_code == ExitCode.INCONCLUSIVE
+        state = fold(read_ledger(layout.ledger))
+        assert (fleet.reserved, state.outcome) == (key, None)
+        assert state.cells["c"].attempts[-1].lost is None
+
+    @pytest.mark.parametrize("call", ["nodes", "facts", "start"])
+    def test_its_own(self, layout: StudyLayout, call: str) -> None:
+        fleet = OneHost(mistakes={call: 1})
+        fleet.error = ChangedCodeError
+        with pytest.raises(ChangedCodeError) as caught:
+            run(layout, fleet)
+        assert caught.value.exit_code == ExitCode.INCONCLUSIVE
+        assert fleet.reserved is None
 
 
 class TestDefect:
