@@ -3,6 +3,7 @@
 If the runner was killed, stops the processes it left behind (only processes proven to belong to the campaign).
 
 Of a study every cell is stopped so, and its files are collected; if no process runs the study, its cluster is asked.
+Exit 3 if a cell may still run, on a host that the cluster does not have.
 """
 
 from __future__ import annotations
