@@ -466,7 +466,7 @@ class _Decision:
                 if host not in self._view.silent or self._now - self._view.silent[host] < self._plan.patience:
                     unknown.append(host)
                 self._inspect(self._view.nodes[host])
-            elif inspected.facts.busy is None or self._unsettled.get(host):
+            elif self._free_of_others(inspected.facts) or self._unsettled.get(host):
                 known.append(host)
             else:  # another study's, or a campaign of its own
                 unknown.append(host)
@@ -499,6 +499,9 @@ class _Decision:
                 room[to] = 0  # one placement a host at a time: the next one is decided with this one known
                 used.add(to)
                 past.append(Placement(cell.name, cell.variant, to))
+
+    def _free_of_others(self, facts: HostFacts) -> bool:
+        return facts.busy is None or (facts.shares and not self._plan.hosts.exclusive)
 
     def _ready(self, host: str) -> bool:
         """Whether an attempt may be placed on a host now; its facts are asked for again where they are too old."""
