@@ -481,13 +481,14 @@ class _Decision:
         for cell, missing, why in waiting:
             mine = [one for one in past if one.cell != cell.name and not one.lost]
             taken = {one.host for one in mine if one.variant == cell.variant} if self._plan.hosts.apart else set()
-            free = {host for host in known if room[host] > 0 and self._ready(host)}
+            among = known
             if self._plan.hosts.count is not None and len(used) >= self._plan.hosts.count:
-                free &= used
+                among = [host for host in known if host in used]
+            free = {host for host in among if room[host] > 0 and self._ready(host)}
             before = {one.host for one in past if one.cell == cell.name}
             if {*known} - before - taken:
                 free -= before
-            if (to := choose(cell, known, past, self._plan.seed, apart=self._plan.hosts.apart, free=free)) is None:
+            if (to := choose(cell, among, past, self._plan.seed, apart=self._plan.hosts.apart, free=free)) is None:
                 self._hopeless(cell, missing, why, taken, {*known, *unknown})
                 continue
             number = len(self._cell(cell.name).attempts) + 1
