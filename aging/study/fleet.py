@@ -65,8 +65,9 @@ class HostFacts:
     """What a host says of itself. Two hosts whose facts differ may age at different rates.
 
     ``clock_offset`` is its wall clock less that of the asker, seconds; ``free`` the bytes free in the scratch folder;
-    ``busy`` names the campaign that runs there already; ``disk`` is the random id of its scratch folder, which changes
-    when the disk is lost. ``code`` is the digest of this package's code there.
+    ``busy`` names the campaign that runs there already, which ``shares`` the host or has all of it; ``disk`` is the
+    random id of its scratch folder, which changes when the disk is lost. ``code`` is the digest of this package's code
+    there.
     """
 
     host: str
@@ -86,6 +87,7 @@ class HostFacts:
     clock_offset: float = 0.0
     busy: str | None = None
     boot: str = ""
+    shares: bool = False
     code: str = ""
 
 
@@ -138,7 +140,8 @@ class Look:
     """An attempt as its host has it. ``ends`` is the seconds until its planned end, None where unknown.
 
     ``why`` says in a sentence why it was refused, halted or failed. ``directory`` is its result directory there;
-    ``sealed`` its files that no one writes any more (all of them once it has ended).
+    ``sealed`` its files that no one writes any more (all of them once it has ended). ``devices`` are the GPUs that the
+    cluster assigned to it where it shares its host.
     """
 
     key: AttemptKey
@@ -149,6 +152,7 @@ class Look:
     directory: str | None = None
     sealed: Sequence[File] = ()
     runner: int | None = None
+    devices: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
