@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from aging.core.errors import AgingError
-from aging.study.fleet import AttemptKey, Chunk, File, HostFacts, HostLostError, Look, Node, Order, Reservation
+from aging.study.fleet import AttemptKey, Chunk, File, Held, HostFacts, HostLostError, Look, Node, Order, Reservation
 
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # read as Ray is imported
 os.environ["RAY_ENABLE_UV_RUN_RUNTIME_ENV"] = "0"
@@ -28,6 +28,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy, Place
 
 from aging.cluster import tasks
 from aging.cluster.losses import losses_named
+from aging.cluster.reservations import forget, group_name, held, note, renew
 
 T = TypeVar("T")
 
@@ -106,12 +107,14 @@ class Session:
     async def reserve(self, key: AttemptKey, node: Node, what: Reservation) -> bool:
         name = group_name(key)
         if await self._held_by(name) == node.node:
+            await _control(lambda: renew(name))
             return True
         await self.release(key)  # of a host that left: Ray would wait for its id forever
         bundle = {"CPU": node.cpus, "GPU": node.gpus} if what.exclusive else {"CPU": what.cpus, "GPU": float(what.gpus)}
         bundle = {resource: amount for resource, amount in bundle.items() if amount > 0}
         if not bundle:
             return False
+        await _control(lambda: note(name, node.host, what.scratch))
         made = await _control(
             lambda: placement_group(
                 [bundle],
@@ -130,6 +133,7 @@ class Session:
         name = group_name(key)
         group = await _control(lambda: _group(name))
         if group is None:
+            await _control(lambda: forget(name))
             return
         await _control(lambda: remove_placement_group(group))
         deadline = time.monotonic() + _RESERVE_SECONDS
@@ -137,6 +141,12 @@ class Session:
             if time.monotonic() > deadline:
                 raise HostLostError(f"The cluster did not give back what is reserved for {key}.")
             await asyncio.sleep(_POLL_SECONDS)
+        await _control(lambda: forget(name))
+
+    async def reservations(self) -> Sequence[Held]:
+        nodes = {one.node: one.host for one in map(_node, await _control(ray.nodes))}
+        found: Sequence[Held] = await _control(lambda: held(nodes))
+        return found
 
     async def facts(self, node: Node, scratch: str) -> HostFacts:
         told, wall = await self._on_host(node, tasks.facts, (node.host, scratch))
@@ -222,11 +232,6 @@ class _Stream:
     host: str
     visit: Any
     chunks: AsyncIterator[Any]
-
-
-def group_name(key: AttemptKey) -> str:
-    """The name of an attempt's placement group, unique in the cluster."""
-    return f"{key.study}/{key.cell}/a{key.number:02d}"
 
 
 def _visit(node: Node, options: dict[str, Any]) -> Any:

@@ -38,7 +38,7 @@ def analyze_study(root: Path) -> StudyFindings:
     """
     layout = StudyLayout(root)
     plan = read_plan(layout)
-    state = fold(read_ledger(layout.ledger)) if layout.ledger.exists() else StudyState()
+    state = fold(read_ledger(layout.ledger))
     found = {
         name: findings
         for name, cell in state.cells.items()
