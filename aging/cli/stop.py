@@ -7,6 +7,9 @@ Of a study every cell is stopped so, and its files are collected; if no process 
 With --cluster and --study in place of DIR, gives back the hosts of a study whose folder is gone (`aging status
 --cluster` lists them). Refused while a process runs the study, or while a runner of its cells is alive; --drain stops
 those first, and their files stay on their hosts.
+
+
+Exit 3 if a cell may still run, on a host that the cluster does not have.
 """
 
 from __future__ import annotations

@@ -153,17 +153,14 @@ class Session:
         return replace(told, clock_offset=wall - time.time())
 
     async def start(self, node: Node, order: Order) -> Look:
-        group = None if order.exclusive else await _control(lambda: _group(group_name(order.key)))
-        gpus = 0.0 if group is None else group.bundle_specs[0].get("GPU", 0.0)
-        if group is None or gpus == 0.0:
-            return await self._on_host(node, tasks.start, (node.host, order, False), _ACTION_SECONDS)
-        within = PlacementGroupSchedulingStrategy(group, placement_group_bundle_index=0)
-        arguments = (node.host, order, True)
-        options = {"scheduling_strategy": within, "num_gpus": gpus}
-        return await self._on_host(node, tasks.start, arguments, _ACTION_SECONDS, options)
+        within = None if order.exclusive else await self._devices(order.key, 0.0)
+        arguments = (node.host, order, within is not None)
+        return await self._on_host(node, tasks.start, arguments, _ACTION_SECONDS, within)
 
     async def resume(self, node: Node, key: AttemptKey, scratch: str) -> Look:
-        return await self._on_host(node, tasks.resume, (node.host, key, scratch), _ACTION_SECONDS)
+        within = await self._devices(key, node.gpus)  # one that has all of them has the same as before
+        arguments = (node.host, key, scratch, within is not None)
+        return await self._on_host(node, tasks.resume, arguments, _ACTION_SECONDS, within)
 
     async def stop(self, node: Node, key: AttemptKey, scratch: str) -> Look:
         return await self._on_host(node, tasks.stop, (node.host, key, scratch), _ACTION_SECONDS)
@@ -197,6 +194,15 @@ class Session:
         stream = self._streams.pop(number, None)
         if stream is not None:
             ray.kill(stream.visit)
+
+    async def _devices(self, key: AttemptKey, but: float) -> dict[str, Any] | None:
+        """How a call is made with the GPUs that are reserved for an attempt; None where they are none, or ``but``."""
+        group = await _control(lambda: _group(group_name(key)))
+        gpus = 0.0 if group is None else group.bundle_specs[0].get("GPU", 0.0)
+        if gpus in (0.0, but):
+            return None
+        within = PlacementGroupSchedulingStrategy(group, placement_group_bundle_index=0)
+        return {"scheduling_strategy": within, "num_gpus": gpus}
 
     async def _held_by(self, name: str) -> str | None:
         """The id of the node on which a reservation is made."""

@@ -51,14 +51,18 @@ def start(name: str, order: Order, assigned: bool) -> Look:
     """Start a cell. ``assigned``: its GPUs are those that Ray assigned to this call."""
     _check_outlives()
     if assigned:
-        devices = ray.get_runtime_context().get_accelerator_ids().get("GPU", [])
-        order = replace(order, devices=tuple(map(str, devices)))
+        order = replace(order, devices=_assigned())
     return host.start(name, order)
 
 
-def resume(name: str, key: AttemptKey, scratch: str) -> Look:
+def resume(name: str, key: AttemptKey, scratch: str, assigned: bool) -> Look:
+    """Continue a cell. ``assigned``: as in :func:`start`; since it was stopped they may be others of the host."""
     _check_outlives()
-    return host.resume(name, key, scratch)
+    return host.resume(name, key, scratch, _assigned() if assigned else None)
+
+
+def _assigned() -> tuple[str, ...]:
+    return tuple(map(str, ray.get_runtime_context().get_accelerator_ids().get("GPU", [])))
 
 
 def stop(name: str, key: AttemptKey, scratch: str) -> Look:

@@ -94,6 +94,11 @@ class Head:
         """The fold of the ledger so far."""
         return self._fold.state
 
+    @property
+    def stopping(self) -> bool:
+        """Whether it was asked to stop."""
+        return self._view.stopping
+
     def stop(self) -> None:
         """Stop every cell, collect what is sealed, and end."""
         self._view = replace(self._view, stopping=True)
@@ -128,6 +133,8 @@ class Head:
             self._wake.clear()
             if self._failure is not None:
                 raise self._failure
+            if self.stopping and not self.state.stopping:
+                self._record(events.StudyStopping())
             if self._cluster_error is None:
                 if self._step():
                     break
@@ -288,7 +295,7 @@ class Head:
             return
         if command.instead is not None:
             self._record(events.AttemptLost(cell=at.cell, number=command.instead, why=command.why))
-        self._record(events.AttemptPlaced(cell=at.cell, number=at.number, host=host, devices=tuple(command.devices)))
+        self._record(events.AttemptPlaced(cell=at.cell, number=at.number, host=host))
         self._view = replace(self._view, reserved={**self._view.reserved, at: command.node.node})
         self._tell(f"{at.cell}: attempt {at.number} on {host}")
 
@@ -343,12 +350,19 @@ class Head:
         at = AttemptId(look.key.cell, look.key.number)
         self._view = replace(self._view, seen={**self._view.seen, at: Sight(node.node, self._clock(), look)})
         one = self._attempt(at)
-        if one is None or (one.state, one.why) == (look.state, look.why):
+        if one is None or (one.state, one.why, *one.devices) == (look.state, look.why, *look.devices):
             return
         if look.state == "absent" and one.state != "absent":
             return  # what it was stays known
         self._record(
-            events.AttemptSeen(cell=at.cell, number=at.number, state=look.state, directory=look.directory, why=look.why)
+            events.AttemptSeen(
+                cell=at.cell,
+                number=at.number,
+                state=look.state,
+                directory=look.directory,
+                why=look.why,
+                devices=tuple(look.devices),
+            )
         )
         if one.state != look.state:
             self._tell(f"{at.cell}: attempt {at.number} is {look.state} on {one.host}{_because(look.why)}")
@@ -432,15 +446,8 @@ class Head:
         return AttemptKey(self._subject.id, at.cell, at.number)
 
     def _order(self, at: AttemptId) -> Order:
-        one = self._attempt(at)
-        return Order(
-            self._key(at),
-            self._cells[at.cell].campaign,
-            self._scratch,
-            self._subject.files,
-            self._plan.hosts.exclusive,
-            () if one is None else one.devices,
-        )
+        exclusive = self._plan.hosts.exclusive
+        return Order(self._key(at), self._cells[at.cell].campaign, self._scratch, self._subject.files, exclusive)
 
     @property
     def _reservation(self) -> Reservation:

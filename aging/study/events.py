@@ -38,6 +38,13 @@ class StudyStarted(StudyEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StudyStopping(StudyEvent):
+    """The process that runs the study was asked to end: every cell is stopped and collected first."""
+
+    KIND: ClassVar[str] = "study_stopping"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HostSeen(StudyEvent):
     """A host told its facts, for the first time or changed ones."""
 
@@ -72,18 +79,17 @@ class HostReturned(StudyEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptPlaced(StudyEvent):
-    """An attempt was given to a host, and ``devices`` of it. Written before it is started there."""
+    """An attempt was given to a host. Written before it is started there."""
 
     KIND: ClassVar[str] = "attempt_placed"
     cell: str
     number: int
     host: str
-    devices: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptSeen(StudyEvent):
-    """The state of an attempt on its host, where it is another than before."""
+    """The state of an attempt on its host, where it is another than before. ``devices`` are the GPUs assigned to it."""
 
     KIND: ClassVar[str] = "attempt_seen"
     cell: str
@@ -91,6 +97,7 @@ class AttemptSeen(StudyEvent):
     state: AttemptState
     directory: str | None = None
     why: str | None = None
+    devices: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

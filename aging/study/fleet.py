@@ -127,7 +127,8 @@ class Look:
     """An attempt as its host has it. ``ends`` is the seconds until its planned end, None where unknown.
 
     ``why`` says in a sentence why it was refused, halted or failed. ``directory`` is its result directory there;
-    ``sealed`` its files that no one writes any more (all of them once it has ended).
+    ``sealed`` its files that no one writes any more (all of them once it has ended). ``devices`` are the GPUs that the
+    cluster assigned to it where it shares its host.
     """
 
     key: AttemptKey
@@ -138,6 +139,7 @@ class Look:
     directory: str | None = None
     sealed: Sequence[File] = ()
     runner: int | None = None
+    devices: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,8 +79,8 @@ class CellRow:
 class Accounting:
     """All cells of the plan, in its order, and the whole in one sentence. ``runner`` runs the study now.
 
-    ``outcome`` is None while it is not ended; ``started`` in epoch seconds, ``elapsed`` in seconds from then to its
-    end, or until now.
+    ``outcome`` is None while it is not ended, and ``stopping`` whether it is ended before its cells are. ``started`` in
+    epoch seconds, ``elapsed`` in seconds from then to its end, or until now.
     """
 
     study: str
@@ -91,6 +91,7 @@ class Accounting:
     started: float | None
     elapsed: float | None
     sentence: str
+    stopping: bool = False
 
     @property
     def state(self) -> str:
@@ -127,6 +128,7 @@ def accounting(  # noqa: PLR0913 - what a study is, when and by whom it is looke
         state.started,
         None if state.started is None else max(until - state.started, 0.0),
         _sentence(rows, state, runner),
+        state.stopping and state.outcome is None and runner is not None,
     )
 
 
@@ -257,6 +259,10 @@ def _under_way(missing: Sequence[CellRow]) -> Iterator[str]:
 
 def headline(account: Accounting) -> str:
     """``versions · running · 1h 05m elapsed``."""
-    phase = "no process runs it; aging resume continues it" if account.state == "abandoned" else account.state
+    phase = account.state
+    if phase == "abandoned":
+        phase = "no process runs it; aging resume continues it"
+    elif account.stopping:
+        phase = "stopping: every cell drains, is sealed and collected"
     elapsed = "" if account.elapsed is None else f" · {readable_duration(account.elapsed)} elapsed"
     return f"{one_line(account.study)} · {phase}{elapsed}"
