@@ -196,6 +196,8 @@ class TestHead:
         outcome, _ = run(layout, fleet)
         assert outcome == "completed"
         assert fleet.asked >= 4
+        waits = [one for one in read_ledger(layout.ledger) if isinstance(one, events.HostBusy)]
+        assert [(one.host, one.by) for one in waits] == [("a", "other"), ("a", None)]
 
     def test_a_host_whose_clock_was_set_right_is_used(self, layout: StudyLayout) -> None:
         class Late(OneHost):
