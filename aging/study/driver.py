@@ -458,6 +458,8 @@ class Head:
                 self._tell(f"{host} is in the cluster again")
             case events.HostRefused(host=host, why=why):
                 self._tell(f"{host} takes no cells: {why}")
+            case events.HostBusy(host=host, by=by):
+                self._tell(f"{host} is free" if by is None else f"waits for {host}, which runs {by}")
             case events.AttemptLost(cell=cell, number=number, why=why):
                 self._tell(f"{cell}: attempt {number} is lost: {why}")
             case events.CellGivenUp(cell=cell, why=why):

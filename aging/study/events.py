@@ -70,6 +70,15 @@ class HostLost(StudyEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HostBusy(StudyEvent):
+    """A host that cells wait for, as it runs the attempt ``by`` of another study; None: it runs none any more."""
+
+    KIND: ClassVar[str] = "host_busy"
+    host: str
+    by: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HostReturned(StudyEvent):
     """A lost host joined again."""
 

@@ -65,12 +65,17 @@ class CellState:
 
 @dataclass(frozen=True, slots=True)
 class HostState:
-    """A host. ``lost`` is since when it is gone (epoch seconds), ``refused`` why it may not run cells."""
+    """A host. ``lost`` is since when it is gone (epoch seconds), ``refused`` why it may not run cells.
+
+    ``busy`` is the attempt of another study that cells wait for, ``busy_since`` when that was first seen.
+    """
 
     name: str
     facts: HostFacts | None = None
     lost: float | None = None
     refused: str | None = None
+    busy: str | None = None
+    busy_since: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +139,12 @@ class Fold:
                 self._hosts[facts.host] = replace(self._host(facts.host), facts=facts, refused=None)
             case events.HostRefused():
                 self._hosts[event.host] = replace(self._host(event.host), refused=event.why)
+            case events.HostBusy(host=host, by=by):
+                since = None if by is None else event.wall
+                self._hosts[host] = replace(self._host(host), busy=by, busy_since=since)
             case events.HostLost():
-                self._hosts[event.host] = replace(self._host(event.host), lost=event.wall)
+                known = self._host(event.host)
+                self._hosts[event.host] = replace(known, lost=event.wall, busy=None, busy_since=None)
             case events.HostReturned():
                 self._hosts[event.host] = replace(self._host(event.host), lost=None)
             case events.AttemptPlaced():

@@ -211,6 +211,8 @@ class TestHead:
         outcome, _ = run(layout, fleet)
         assert outcome == "completed"
         assert fleet.asked >= 4
+        waits = [one for one in read_ledger(layout.ledger) if isinstance(one, events.HostBusy)]
+        assert [(one.host, one.by) for one in waits] == [("a", "other"), ("a", None)]
 
     @pytest.mark.parametrize(
         ("exclusive", "shares", "waits"), [(False, True, False), (False, False, True), (True, True, True)]

@@ -6,7 +6,7 @@ From the plan's cells and the state of the ledger alone: nothing is asked of a h
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -122,7 +122,8 @@ def accounting(  # noqa: PLR0913 - what a study is, when and by whom it is looke
     ``dated``: since when a host is lost is written as a date, for a page that is read later. ``unread``: by cell, why
     its result cannot be analyzed.
     """
-    rows = [_row(cell, state, now, dated=dated) for cell in cells]
+    waits = _waits(state.hosts.values())
+    rows = [_row(cell, state, now, waits, dated=dated) for cell in cells]
     for place, row in enumerate(rows):
         if row.status == "counted" and unread and row.cell in unread:
             why = one_line(unread[row.cell])
@@ -165,7 +166,7 @@ def collected(files: int, size: int) -> str:
     return f"{files:,} {'file' if files == 1 else 'files'}, {byte_size(size)}" if files else ""
 
 
-def _row(cell: Cell, state: StudyState, now: float, *, dated: bool) -> CellRow:
+def _row(cell: Cell, state: StudyState, now: float, waits: str, *, dated: bool) -> CellRow:
     known = state.cells.get(cell.name, CellState(cell.name))
     attempt = known.result or (known.attempts[-1] if known.attempts else None)
     host = None if attempt is None else state.hosts.get(attempt.host)
@@ -186,7 +187,7 @@ def _row(cell: Cell, state: StudyState, now: float, *, dated: bool) -> CellRow:
         remaining=left if status == "running" and left > 0 else None,
         files=0 if attempt is None else attempt.files,
         size=0 if attempt is None else attempt.size,
-        why=one_line(_why(status, known, attempt, away)),
+        why=one_line(waits if status == "waiting" else _why(status, known, attempt, away)),
     )
 
 
@@ -234,6 +235,14 @@ def _away(host: str, lost: float, now: float, *, dated: bool) -> str:
     """``host c was lost 41 min ago``."""
     when = f"on {utc(lost):%Y-%m-%d at %H:%M} UTC" if dated else f"{span(max(now - lost, 0.0))} ago"
     return f"host {host} was lost {when}"
+
+
+def _waits(hosts: Iterable[HostState]) -> str:
+    """``a runs study leak/…, v01-r01, attempt 1; 2 more hosts are busy``; empty where no host runs another's."""
+    busy = sorted((one.name, one.busy) for one in hosts if one.busy is not None)
+    rest = len(busy) - _NAMED
+    more = [f"{rest} more {'host is' if rest == 1 else 'hosts are'} busy"] if rest > 0 else []
+    return "; ".join([*(f"{name} runs {by}" for name, by in busy[:_NAMED]), *more])
 
 
 def _joined(*parts: str) -> str:

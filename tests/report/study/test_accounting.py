@@ -71,6 +71,14 @@ class TestAccounting:
         account = _account(_with("v01-r01", attempt), hosts={"c": lost}, runner=7)
         assert account.rows[0].status == status
 
+    def test_a_waiting_cell_names_what_it_waits_for(self) -> None:
+        hosts = {name: HostState(name, busy=f"study s, {name}-r1, attempt 1") for name in "edcba"}
+        account = accounting("versions", _cells(1), StudyState(hosts=hosts), _NOW, 7)
+        assert account.rows[0].why == (
+            "a runs study s, a-r1, attempt 1; b runs study s, b-r1, attempt 1; c runs study s, c-r1, attempt 1; "
+            "2 more hosts are busy"
+        )
+
     def test_sentence_of_a_lost_host(self) -> None:
         states = [_counted(f"v01-r{place:02d}", "a") for place in range(1, 8)]
         gone = Attempt(1, "c", _NOW - _HOUR, "running", lost="its disk was lost with it")
