@@ -135,7 +135,10 @@ def resume_study(
         raise LockedError(directory, owner)
     where = address or state.cluster
     if where is None:
-        raise AgingError(f"{directory}: no cluster is known; name it: --cluster ADDRESS")
+        raise AgingError(
+            f"{directory}: no cluster is known; name it: --cluster ADDRESS. A cell that is a job of a batch system "
+            "goes on with the command of its job: aging run STUDY.toml --cell N --study ID"
+        )
 
     store = store_of(plan.file, layout)
 
@@ -233,7 +236,7 @@ async def _run(  # noqa: PLR0913 - a study, where it runs and how
                 outcome = await head.run()
             finally:
                 await cancel_all([viewing])
-        account = accounting(plan.file.name, plan.cells, head.state, time.time())
+        account = accounting(plan.file.name, plan.cells, head.state, time.time(), hosts=plan.file.hosts)
         return StudyRun(outcome, layout, account, address, _unstopped(head.state))
 
 
@@ -266,7 +269,7 @@ async def _view(head: Head, plan: StudyPlan, pid: int, console: Console) -> None
     """Show the cells: a table on a terminal, else some lines now and then, beside what happens."""
 
     def account() -> Accounting:
-        return accounting(plan.file.name, plan.cells, head.state, time.time(), pid)
+        return accounting(plan.file.name, plan.cells, head.state, time.time(), pid, hosts=plan.file.hosts)
 
     if not console.is_terminal:
         async for _ in ticks(_PLAIN_SECONDS, time.monotonic() + _PLAIN_SECONDS):

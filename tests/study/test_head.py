@@ -253,6 +253,37 @@ class TestHead:
         refused = [one for one in read_ledger(layout.ledger) if isinstance(one, events.HostRefused)]
         assert ["clock" in one.why for one in refused] == [True]
 
+    def test_a_host_that_is_reserved_for_another_is_named(
+        self, layout: StudyLayout, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(driver, "UNRESERVED_SECONDS", 0.02)
+
+        class Shared(OneHost):
+            refusals = 0
+
+            async def reserve(self, key: AttemptKey, node: Node, what: Reservation) -> bool:
+                self.refusals += 1
+                assert what.scratch == HostsTable().scratch
+                return self.refusals > 3 and await super().reserve(key, node, what)
+
+            async def reservations(self) -> Sequence[Held]:
+                if self.refusals == 1:
+                    return []
+                return [Held(AttemptKey("x/1", "c", 1), host, made=True, cpus=8, gpus=0) for host in "ab"]
+
+        outcome, state = run(layout, Shared())
+        assert (outcome, state.hosts["a"].reserved_by) == ("completed", None)
+        said = [one.by for one in read_ledger(layout.ledger) if isinstance(one, events.HostReserved)]
+        assert said == ["another program", "study x/1", None]
+
+    def test_a_host_without_an_answer_is_named(self, layout: StudyLayout) -> None:
+        fleet = OneHost(mistakes={"facts": 3})
+        fleet.error = HostLostError
+        outcome, state = run(layout, fleet, patience=30.0)
+        assert (outcome, state.hosts["a"].silent) == ("completed", None)
+        said = [one.why for one in read_ledger(layout.ledger) if isinstance(one, events.HostSilent)]
+        assert said == ["facts is refused", None]
+
 
 class TestOtherCode:
     """A host with other code of this package, or a head whose own was changed: in words, and nothing is lost."""
