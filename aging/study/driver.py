@@ -330,8 +330,9 @@ class Head:
 
     async def _not_free(self, host: str) -> None:
         """Another holds what a cell needs there; by whom, as far as the cluster knows."""
-        others = {one.key.study for one in await self._fleet.reservations() if one.host == host}
-        by = ", ".join(f"study {one}" for one in sorted(others - {self._subject.id})) or "another program"
+        holders = sorted({one.key.study for one in await self._fleet.reservations() if one.host == host})
+        named = ("this study" if one == self._subject.id else f"study {one}" for one in holders)
+        by = ", ".join(named) or "another program"
         if self._host(host).reserved_by != by:
             self._record(events.HostReserved(host=host, by=by))
         until = self._clock() + UNRESERVED_SECONDS

@@ -125,6 +125,12 @@ def study_of_campaign(text: str, source: str, hosts: int | None, kinds: Kinds, b
     return Study(file, None, CampaignText(text, source), (Variant({}, text, campaign),), files)
 
 
+def on_hosts(study: Study, hosts: int) -> Study:
+    """A campaign's study with a replicate on each of so many hosts."""
+    table = study.file.hosts.model_copy(update={"count": hosts})
+    return replace(study, file=study.file.model_copy(update={"replicates": hosts, "hosts": table}))
+
+
 def _tables(text: str, source: str) -> dict[str, Any]:
     """The tables of a TOML text. Raises :class:`CampaignError` that names ``source``."""
     try:
