@@ -156,8 +156,19 @@ def _cluster(names: Sequence[str]) -> Iterator[LocalCluster]:
         cluster.end()
 
 
-def write_study(folder: Path, cells: int, duration: str, patience: str = "300s", name: str = "faults") -> Path:
-    """One cell a host, of the leaking reference server, on a free port: all hosts are this machine."""
+def write_study(  # noqa: PLR0913 - keys of its file
+    folder: Path,
+    cells: int,
+    duration: str,
+    patience: str = "300s",
+    *,
+    name: str = "faults",
+    scratch: str | None = None,
+) -> Path:
+    """One cell a host, of the leaking reference server, on a free port: all hosts are this machine.
+
+    ``scratch`` is the folder of the hosts; by default ``scratch`` in ``folder``.
+    """
     campaign = write_campaign(folder, unused_port(), unused_port(), duration=duration, warmup="1s", rate=5.0)
     text = campaign.read_text()
     first, second = text.index("[[deployment]]"), text.rindex("[[deployment]]")
@@ -166,7 +177,7 @@ def write_study(folder: Path, cells: int, duration: str, patience: str = "300s",
     study = folder / "study.toml"
     study.write_text(
         f'name = "{name}"\ncampaign = "{campaign.name}"\nreplicates = {cells}\npatience = "{patience}"\n'
-        f'[hosts]\nscratch = "{folder / "scratch"}"\n'
+        f'[hosts]\nscratch = "{scratch or folder / "scratch"}"\n'
     )
     return study
 
