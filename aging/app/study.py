@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import signal
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,7 +18,7 @@ from aging.app.prepare import new_folder
 from aging.app.study_store import mirrored, send, store_of
 from aging.campaign.load import read_campaign
 from aging.core.clock import ticks
-from aging.core.errors import AgingError, ExitCode, writing
+from aging.core.errors import AgingError, ExitCode, InconclusiveError, writing
 from aging.core.processes.ownership import is_running
 from aging.core.processes.ownership import send as send_signal
 from aging.core.tasks import cancel_all
@@ -36,7 +36,7 @@ from aging.study.layout import StudyLayout
 from aging.study.ledger import Ledger, read_ledger
 from aging.study.load import Study, is_study, load_study, study_of_campaign
 from aging.study.plan_file import StudyPlan, read_plan, write_plan
-from aging.study.state import Fold
+from aging.study.state import Fold, StudyState
 from aging.study.supervision import Plan
 
 _ANALYSIS = "aging.app.study_analysis:analyze"
@@ -63,12 +63,13 @@ Connect = Callable[[str], Awaitable[ClosableFleet]]
 
 @dataclass(frozen=True, slots=True)
 class StudyRun:
-    """A study that was run. ``address`` is the cluster that it ran on."""
+    """A study that was run. ``address`` is the cluster that it ran on; ``unstopped`` are cells that may still run."""
 
     outcome: Outcome
     layout: StudyLayout
     account: Accounting
     address: str
+    unstopped: Sequence[str] = ()
 
     @property
     def exit_code(self) -> ExitCode:
@@ -127,7 +128,8 @@ def resume_study(
     plan = read_plan(layout)
     state = state_of(layout)
     if not stopping and not (left := account_of(layout, plan).missing):
-        raise AgingError(f"{directory}: every cell has a result; nothing is left to do")
+        done = f"{directory}: every cell has a result; nothing is left to do"
+        raise AgingError(done if layout.findings.exists() else f"{done} but its findings: aging analyze {directory}")
     if (owner := owner_of(directory)) is not None:
         raise LockedError(directory, owner)
     where = address or state.cluster
@@ -151,30 +153,44 @@ def stop_study(
 ) -> Iterator[str]:
     """Stop the cells of a study; it can be resumed. Yields what is done.
 
-    Raises ResultsError, and AgingError if another host runs it or no cluster answers.
+    Raises ResultsError, AgingError if another host runs it or no cluster answers, and InconclusiveError if a cell may
+    still run.
     """
     layout = StudyLayout(directory)
     read_plan(layout)  # a folder that is none is named first
     owner = owner_of(directory)
-    if owner is None:
-        state = state_of(layout)
-        if state.outcome == "completed":
+    if owner is not None:
+        yield from _stop_head(directory, owner)
+    if owner is None or state_of(layout).outcome is None:  # it was killed before it had stopped its cells
+        if state_of(layout).outcome == "completed":
             yield "The study has already ended."
             return
         yield "No process runs the study; asking its hosts."
         resume_study(directory, address, console, connect, stopping=True)
-        return
-    yield from _stop_head(directory, owner)
+    if left := _unstopped(state_of(layout)):
+        raise InconclusiveError(_not_stopped(directory, left))
 
 
 def _stop_head(directory: Path, owner: Owner) -> Iterator[str]:
+    """Have the process that runs the study stop it. However often that is asked, it does not end at once."""
     if not owner.here:
         raise AgingError(f"{directory}: {owner}; stop it there")
-    send_signal(owner.identity, signal.SIGINT)
-    yield f"Interrupted the study (pid {owner.pid}); waiting for its cells to drain, and for their files."
+    send_signal(owner.identity, signal.SIGTERM)
+    yield f"Stopping the study (pid {owner.pid}); waiting for its cells to drain, and for their files."
     while is_running(owner.identity):
         time.sleep(_POLL_SECONDS)
-    yield "The study has ended."
+    yield "The process of the study has ended."
+
+
+def _unstopped(state: StudyState) -> Sequence[str]:
+    return [f"{cell} on {one.host}" for cell, one in state.unstopped]
+
+
+def _not_stopped(directory: Path, left: Sequence[str]) -> str:
+    return (
+        f"May still run: {', '.join(left)}. To stop them once the cluster has their hosts: aging stop {directory}; to "
+        f"continue: aging resume {directory}"
+    )
 
 
 def _continue(run: StudyRun) -> str:
@@ -211,32 +227,33 @@ async def _run(  # noqa: PLR0913 - a study, where it runs and how
         if stopping:
             head.stop()
         viewing = asyncio.create_task(_view(head, plan, lock.owner.pid, console))
-        with _interrupts(head, tell, stopping=stopping):
+        with _interrupts(head, tell):
             try:
                 outcome = await head.run()
             finally:
                 await cancel_all([viewing])
-        return StudyRun(outcome, layout, accounting(plan.file.name, plan.cells, head.state, time.time()), address)
+        account = accounting(plan.file.name, plan.cells, head.state, time.time())
+        return StudyRun(outcome, layout, account, address, _unstopped(head.state))
 
 
 @contextlib.contextmanager
-def _interrupts(head: Head, tell: Callable[[str], None], *, stopping: bool) -> Iterator[None]:
-    """Ctrl-C once stops the cells in order, twice ends this process and lets them go on."""
+def _interrupts(head: Head, tell: Callable[[str], None]) -> Iterator[None]:
+    """Ctrl-C or SIGTERM stops the cells in order; Ctrl-C while they stop ends this process and lets them go on."""
     loop = asyncio.get_running_loop()
-    count = 1 if stopping else 0
 
-    def interrupted() -> None:
-        nonlocal count
-        count += 1
-        if count == 1:
+    def stop() -> None:
+        if not head.stopping:
             tell("Stopping every cell: it drains, is sealed and collected. Ctrl-C again ends this process at once.")
             head.stop()
-        else:
-            tell("Ended at once; cells may still run on their hosts.")
-            head.abandon()
 
-    for one in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(one, interrupted)
+    def interrupted() -> None:
+        if head.stopping:
+            head.abandon()
+        else:
+            stop()
+
+    loop.add_signal_handler(signal.SIGINT, interrupted)
+    loop.add_signal_handler(signal.SIGTERM, stop)
     try:
         yield
     finally:
@@ -274,20 +291,31 @@ def _concluded(run: StudyRun, console: Console) -> StudyRun:
         say(line)
     if any(row.status == "counted" for row in run.account.rows):
         written: Any = asyncio.run(call(_ANALYSIS, str(run.layout.root), shown=True))
-        _show_findings(run, console)
+        unread = _show_findings(run, console)
         for name, path in written.items():
             say(f"{name}: {path}")
+        for line in unread:
+            say(line)
+        if unread and run.outcome == "completed":
+            run = replace(run, outcome="incomplete")
         if (store := store_of(read_plan(run.layout).file, run.layout)) is not None:
             send(store, run.layout.root, say)
-    if run.outcome != "completed":
-        say(f"{len(run.account.missing)} of {len(run.account.rows)} cells have no result. {_continue(run)}")
+    if run.account.missing or run.unstopped:
+        left = _not_stopped(run.layout.root, run.unstopped) if run.unstopped else _continue(run)
+        say(f"{len(run.account.missing)} of {len(run.account.rows)} cells have no result. {left}")
     return run
 
 
-def _show_findings(run: StudyRun, console: Console) -> None:
+def _show_findings(run: StudyRun, console: Console) -> list[str]:
+    """Print what was found; the result of which cells could not be analyzed, a line each."""
     from aging.findings.study.file import read_study_findings  # noqa: PLC0415 - after the study, not beside it
     from aging.report.study.findings_text import show  # noqa: PLC0415 - as above
 
     findings = read_study_findings(run.layout.findings)
-    if findings is not None:
-        show(findings, run.account, console)
+    if findings is None:
+        return []
+    show(findings, run.account, console)
+    unread = [one for one in findings.cells if one.status == "no_findings"]
+    again = f"Mend it, then: aging analyze {run.layout.root}"
+    whys = {one.cell: (one.why or one.status).rstrip(".") for one in unread}
+    return [f"{cell} has a result that cannot be analyzed: {why}. {again}" for cell, why in whys.items()]

@@ -1,4 +1,4 @@
-"""What Ray carries out on a host: the functions of :mod:`aging.study.host`, each in a worker that ends with its call.
+"""What Ray carries out on a host: the functions of :mod:`aging.study.host`, each in a worker that ends soon after.
 
 Classes and functions are sent by name, so a host without this package refuses them before anything is done.
 """
@@ -29,7 +29,7 @@ _OBJECT_BYTES, _OBJECT_CHUNKS = 4 * 2**20, 1000
 
 
 class Visit:
-    """An actor for one call, killed after it.
+    """An actor for a call, and for those that follow it within two seconds; then it is killed.
 
     Not a Ray task: for one task a raylet starts two workers (2.60, measured), and keeps the second one idle for days.
     """
@@ -51,14 +51,18 @@ def start(name: str, order: Order, assigned: bool) -> Look:
     """Start a cell. ``assigned``: its GPUs are those that Ray assigned to this call."""
     _check_outlives()
     if assigned:
-        devices = ray.get_runtime_context().get_accelerator_ids().get("GPU", [])
-        order = replace(order, devices=tuple(map(str, devices)))
+        order = replace(order, devices=_assigned())
     return host.start(name, order)
 
 
-def resume(name: str, key: AttemptKey, scratch: str) -> Look:
+def resume(name: str, key: AttemptKey, scratch: str, assigned: bool) -> Look:
+    """Continue a cell. ``assigned``: as in :func:`start`; since it was stopped they may be others of the host."""
     _check_outlives()
-    return host.resume(name, key, scratch)
+    return host.resume(name, key, scratch, _assigned() if assigned else None)
+
+
+def _assigned() -> tuple[str, ...]:
+    return tuple(map(str, ray.get_runtime_context().get_accelerator_ids().get("GPU", [])))
 
 
 def stop(name: str, key: AttemptKey, scratch: str) -> Look:

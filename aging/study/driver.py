@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -22,6 +22,7 @@ from aging.study.events import StudyEvent
 from aging.study.fleet import AttemptKey, Fleet, HostFacts, HostLostError, Look, Node, Order, Reservation
 from aging.study.layout import StudyLayout
 from aging.study.ledger import Ledger
+from aging.study.reservations import give_back
 from aging.study.state import Attempt, CellState, Fold, StudyState
 from aging.study.supervision import Inspected, Plan, Sight, View, decide
 
@@ -30,6 +31,9 @@ ROOM_SECONDS = 60.0
 UNRESERVED_SECONDS = 60.0
 CLUSTER_SECONDS = 120.0
 """How long a cluster that does not answer is asked again, at least; ``patience`` where that is longer."""
+
+GIVE_BACK_SECONDS = 30.0
+"""How long a head that ends before its study waits until the cluster has back what no attempt needs."""
 
 _SHORTEST_WAIT_SECONDS = 5.0
 _LONGEST_WAIT_SECONDS = 60.0
@@ -90,6 +94,11 @@ class Head:
         """The fold of the ledger so far."""
         return self._fold.state
 
+    @property
+    def stopping(self) -> bool:
+        """Whether it was asked to stop."""
+        return self._view.stopping
+
     def stop(self) -> None:
         """Stop every cell, collect what is sealed, and end."""
         self._view = replace(self._view, stopping=True)
@@ -101,12 +110,21 @@ class Head:
         self._wake.set()
 
     async def run(self) -> Outcome:
-        """Return at the end of the study. Raises StorageError if the ledger cannot be written."""
+        """Return at the end of the study. Raises StorageError if the ledger cannot be written.
+
+        Where it raises, hosts without a running attempt are given back first.
+        """
         watching = asyncio.create_task(self._watch())
+        watching.add_done_callback(self._failed)
+        ended = False
         try:
             outcome = await self._run()
+            ended = True
         finally:
+            starting = self._starting()
             await cancel_all([watching, *self._tasks])
+            if not ended:
+                await self._give_back(starting)
         self._record(events.StudyEnded(outcome=outcome, missing=missing(self._plan, self.state)))
         return outcome
 
@@ -115,6 +133,8 @@ class Head:
             self._wake.clear()
             if self._failure is not None:
                 raise self._failure
+            if self.stopping and not self.state.stopping:
+                self._record(events.StudyStopping())
             if self._cluster_error is None:
                 if self._step():
                     break
@@ -126,6 +146,20 @@ class Head:
         if self._view.stopping or self._abandoned:
             return "completed" if not missing(self._plan, self.state) else "interrupted"
         return "incomplete" if missing(self._plan, self.state) else "completed"
+
+    def _starting(self) -> Collection[AttemptKey]:
+        """The attempts whose start or continuation is under way; it may be carried out after this process has ended."""
+        asked = (one for one in self._tasks.values() if isinstance(one, commands.Start | commands.Resume))
+        return [self._key(one.attempt) for one in asked]
+
+    async def _give_back(self, starting: Collection[AttemptKey]) -> None:
+        """Give back, within a bounded time, what is reserved for attempts that do not run: no next head may come."""
+        giving = asyncio.create_task(give_back(self._fleet, self._subject.id, starting))
+        await asyncio.wait([giving], timeout=GIVE_BACK_SECONDS)
+        if giving.done() and giving.exception() is None:
+            return
+        await cancel_all([giving])
+        self._tell("Hosts may stay reserved for this study: aging status --cluster ADDRESS lists them.")
 
     @property
     def _cluster_patience(self) -> float:
@@ -182,9 +216,13 @@ class Head:
     def _ended(self, task: asyncio.Task[None]) -> None:
         command = self._tasks.pop(task)
         self._view = replace(self._view, in_flight=self._view.in_flight - command.subjects)
+        self._failed(task)
+        self._wake.set()
+
+    def _failed(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
             self._failure = error
-        self._wake.set()
+            self._wake.set()
 
     async def _carry_out(self, command: Effect) -> None:
         limit = self._collecting if isinstance(command, commands.Collect) else self._any
@@ -257,7 +295,7 @@ class Head:
             return
         if command.instead is not None:
             self._record(events.AttemptLost(cell=at.cell, number=command.instead, why=command.why))
-        self._record(events.AttemptPlaced(cell=at.cell, number=at.number, host=host, devices=tuple(command.devices)))
+        self._record(events.AttemptPlaced(cell=at.cell, number=at.number, host=host))
         self._view = replace(self._view, reserved={**self._view.reserved, at: command.node.node})
         self._tell(f"{at.cell}: attempt {at.number} on {host}")
 
@@ -312,12 +350,19 @@ class Head:
         at = AttemptId(look.key.cell, look.key.number)
         self._view = replace(self._view, seen={**self._view.seen, at: Sight(node.node, self._clock(), look)})
         one = self._attempt(at)
-        if one is None or (one.state, one.why) == (look.state, look.why):
+        if one is None or (one.state, one.why, *one.devices) == (look.state, look.why, *look.devices):
             return
         if look.state == "absent" and one.state != "absent":
             return  # what it was stays known
         self._record(
-            events.AttemptSeen(cell=at.cell, number=at.number, state=look.state, directory=look.directory, why=look.why)
+            events.AttemptSeen(
+                cell=at.cell,
+                number=at.number,
+                state=look.state,
+                directory=look.directory,
+                why=look.why,
+                devices=tuple(look.devices),
+            )
         )
         if one.state != look.state:
             self._tell(f"{at.cell}: attempt {at.number} is {look.state} on {one.host}{_because(look.why)}")
@@ -403,20 +448,15 @@ class Head:
         return AttemptKey(self._subject.id, at.cell, at.number)
 
     def _order(self, at: AttemptId) -> Order:
-        one = self._attempt(at)
-        return Order(
-            self._key(at),
-            self._cells[at.cell].campaign,
-            self._scratch,
-            self._subject.files,
-            self._plan.hosts.exclusive,
-            () if one is None else one.devices,
-        )
+        exclusive = self._plan.hosts.exclusive
+        return Order(self._key(at), self._cells[at.cell].campaign, self._scratch, self._subject.files, exclusive)
 
     @property
     def _reservation(self) -> Reservation:
         table = self._plan.hosts
-        return Reservation() if table.exclusive else Reservation(exclusive=False, cpus=table.cpus, gpus=table.devices)
+        if table.exclusive:
+            return Reservation(scratch=self._scratch)
+        return Reservation(exclusive=False, cpus=table.cpus, gpus=table.devices, scratch=self._scratch)
 
     @property
     def _scratch(self) -> str:

@@ -84,7 +84,7 @@ def study_with_faults(  # noqa: PLR0913 - what befalls how many hosts, and where
     with tempfile.TemporaryDirectory(prefix="aging-faults-") as temporary, contextlib.ExitStack() as own:
         cluster = there if there is not None else own.enter_context(_cluster(names))
         folder = Path(temporary)
-        study = write_study(folder, hosts, duration)
+        study = _write_study(folder, hosts, duration)
         log = folder / "log"
         head = _aging(folder, "run", study, "--cluster", cluster.address, "--results", folder / "results")
         try:
@@ -109,7 +109,7 @@ def study_after_head_lost(hosts: int, duration: str = "25s") -> tuple[int, Seque
     os.environ |= AUTHENTICATION
     with tempfile.TemporaryDirectory(prefix="aging-faults-") as temporary, _cluster(names) as cluster:
         folder = Path(temporary)
-        study = write_study(folder, hosts, duration)
+        study = _write_study(folder, hosts, duration)
         log = folder / "log"
         head = _aging(folder, "run", study, "--cluster", cluster.address, "--results", folder / "results")
         try:
@@ -134,7 +134,7 @@ def _outcome(head: subprocess.Popen[bytes], folder: Path) -> tuple[int, Sequence
     status = head.wait(_STUDY_SECONDS)
     if status != 0:
         print((folder / "log").read_text(errors="replace"), file=sys.stderr)
-    return status, rows_of(StudyLayout(_root(folder)))
+    return status, _rows(_root(folder))
 
 
 def _aging(folder: Path, *arguments: str | Path) -> subprocess.Popen[bytes]:
@@ -156,19 +156,8 @@ def _cluster(names: Sequence[str]) -> Iterator[LocalCluster]:
         cluster.end()
 
 
-def write_study(  # noqa: PLR0913 - keys of its file
-    folder: Path,
-    cells: int,
-    duration: str,
-    patience: str = "300s",
-    *,
-    name: str = "faults",
-    scratch: str | None = None,
-) -> Path:
-    """One cell a host, of the leaking reference server, on a free port: all hosts are this machine.
-
-    ``scratch`` is the folder of the hosts; by default ``scratch`` in ``folder``.
-    """
+def _write_study(folder: Path, cells: int, duration: str) -> Path:
+    """One cell a host, of the leaking reference server, on a free port: all hosts are this machine."""
     campaign = write_campaign(folder, unused_port(), unused_port(), duration=duration, warmup="1s", rate=5.0)
     text = campaign.read_text()
     first, second = text.index("[[deployment]]"), text.rindex("[[deployment]]")
@@ -176,8 +165,8 @@ def write_study(  # noqa: PLR0913 - keys of its file
     campaign.write_text("".join(line for line in lines if not line.startswith("port")))
     study = folder / "study.toml"
     study.write_text(
-        f'name = "{name}"\ncampaign = "{campaign.name}"\nreplicates = {cells}\npatience = "{patience}"\n'
-        f'[hosts]\nscratch = "{scratch or folder / "scratch"}"\n'
+        f'name = "faults"\ncampaign = "{campaign.name}"\nreplicates = {cells}\npatience = "300s"\n'
+        f'[hosts]\nscratch = "{folder / "scratch"}"\n'
     )
     return study
 
@@ -204,23 +193,16 @@ def _lose_disk(folder: Path) -> None:
     shutil.rmtree(folder)
 
 
-def rows_of(layout: StudyLayout) -> Sequence[CellRows]:
-    """The rows of every cell's result."""
+def _rows(root: Path) -> Sequence[CellRows]:
     rows = []
-    for cell in fold(read_ledger(layout.ledger)).cells.values():
+    for cell in fold(read_ledger(StudyLayout(root).ledger)).cells.values():
         if cell.result is None:
             rows.append(CellRows(cell.name, len(cell.attempts)))
-        else:
-            directory = layout.attempt(cell.name, cell.result.number)
-            rows.append(rows_in(directory, cell.name, len(cell.attempts)))
+            continue
+        numbers = open_results(StudyLayout(root).attempt(cell.name, cell.result.number)).requests("leak")["index"]
+        distinct = numbers.nunique()
+        rows.append(CellRows(cell.name, len(cell.attempts), int(numbers.max()) + 1, distinct, len(numbers) - distinct))
     return rows
-
-
-def rows_in(directory: Path, cell: str, attempts: int) -> CellRows:
-    """The rows of one attempt at a cell that has had ``attempts``."""
-    numbers = open_results(directory).requests("leak")["index"]
-    distinct = numbers.nunique()
-    return CellRows(cell, attempts, int(numbers.max()) + 1, distinct, len(numbers) - distinct)
 
 
 if __name__ == "__main__":

@@ -13,16 +13,26 @@ import psutil
 import pytest
 
 from aging.store.results import open_results
-from aging.study import events
 from aging.study.fleet import HostLostError, Look, Reservation
-from analysis.study.faults import rows_in, rows_of, write_study
 from tests.cluster.fleets import KEY, connected, node_of, order_of
 from tests.cluster.network import Network, network, why_none
 from tests.cluster.raylets import LocalCluster, end, new_cluster
-from tests.cluster.studies import RunningStudy, study
+from tests.cluster.studies import (
+    StudyProcess,
+    attempts,
+    collected,
+    count_rows,
+    log,
+    runner,
+    started,
+    state,
+    write_study,
+)
 from tests.conftest import unused_port
+from tests.killing import assert_nothing_lost
 
 _DETECTION = {
+    "RAY_health_check_period_ms": "1000",
     "RAY_health_check_timeout_ms": "2000",
     "RAY_health_check_failure_threshold": "3",
 }
@@ -55,11 +65,6 @@ def apart(*hosts: str) -> Iterator[tuple[LocalCluster, Network]]:
             cluster.sites[host] = links.add(host)
             cluster.start(host)
         yield cluster, links
-
-
-def lost(running: RunningStudy, host: str) -> bool:
-    known = running.state.hosts.get(host)
-    return known is not None and known.lost is not None
 
 
 class TestHost:
@@ -99,79 +104,76 @@ class TestHost:
 class TestStudy:
     def test_back_within_patience(self, tmp_path: Path) -> None:
         """The cell goes on by itself, and is adopted by a new raylet on its host: Ray takes no dead one back."""
-        file = write_study(tmp_path, 2, "60s")
-        with apart("a", "b") as (cluster, links), study(file, cluster.address, tmp_path) as running:
-            running.until_running(2)
-            runner = running.runner("a")
-            assert runner is not None
+        write_study(tmp_path, duration="60s")
+        with apart("a", "b") as (cluster, links), started(tmp_path, cluster) as study:
+            study.until_running()
+            (name,) = [cell for cell, one in attempts(tmp_path).items() if one.host == "a"]
+            process = runner(attempts(tmp_path)[name])
             cut = time.monotonic()
             links.cut("a")
-            running.until(lambda: lost(running, "a"), 60)
+            study.until(lambda: lost(tmp_path, "a"), "the host is lost")
             healed = time.monotonic()
             links.heal("a")
             cluster.until_ended("a", _RAYLET_SECONDS)
-            assert running.runner("a") == runner
+            assert process.is_running()
             cluster.start("a")
-            running.until(lambda: not lost(running, "a"), 60)
-            assert running.process.wait(300) == 0, running.log
-        layout = running.layout
-        assert [(cell.attempts, cell.good) for cell in rows_of(layout)] == [(1, True), (1, True)], running.log
-        assert not any(isinstance(one, events.AttemptResumed) for one in running.events)
-        (name,) = [cell.name for cell in running.state.cells.values() if cell.attempts[0].host == "a"]
-        sent = open_results(layout.attempt(name, 1)).requests("leak")["sent"]
+            assert study.ended() == 0, log(tmp_path)
+        for cell, one in attempts(tmp_path).items():
+            assert (one.number, one.state, one.resumed) == (1, "completed", 0), log(tmp_path)
+            count_rows(collected(tmp_path, cell))
+            assert_nothing_lost(collected(tmp_path, cell), (), ["leak"])
+        sent = open_results(collected(tmp_path, name)).requests("leak")["sent"]
         assert sent.between(cut, healed).any(), "no request was sent while the host was cut off"
 
     def test_longer_than_patience(self, tmp_path: Path) -> None:
         """A new attempt on the other host; the old one still runs as it turns up: it is stopped and kept apart."""
-        file = write_study(tmp_path, 1, "120s", patience="5s")
-        with apart("a", "b") as (cluster, links), study(file, cluster.address, tmp_path) as running:
-            first, second, runner = cut_until_begun_again(running, links)
-            assert running.runner(first) == runner
+        write_study(tmp_path, cells=1, duration="120s", study='patience = "5s"')
+        with apart("a", "b") as (cluster, links), started(tmp_path, cluster) as study:
+            first, process = cut_until_begun_again(study, links)
+            assert process.is_running()
             links.heal(first)
             cluster.until_ended(first, _RAYLET_SECONDS)
             cluster.start(first)
-            running.until(lambda: running.runner(first) is None, 120)
-            assert running.process.wait(400) == 0, running.log
-            left = [*(tmp_path / "scratch" / first).glob("*/*/a01")]
-        (cell,) = running.state.cells.values()
+            assert study.ended() == 0, log(tmp_path)
+            assert not process.is_running()
+            assert not [*(tmp_path / "scratch").glob("*/*/*/a*")]
+        (cell,) = state(tmp_path).cells.values()
         old, new = cell.attempts
         assert (old.host, old.state, old.collected, old.lost is not None) == (first, "interrupted", True, True)
-        assert (new.host, new.state, cell.counts) == (second, "completed", 2)
-        assert not left
-        assert not psutil.pid_exists(runner)
-        (whole,) = rows_of(running.layout)
-        evidence = rows_in(running.layout.attempt(cell.name, 1), cell.name, 2)
-        assert whole.good, running.log
-        assert evidence.good
-        assert evidence.present < whole.present
+        assert (new.host != first, new.state, cell.counts) == (True, "completed", 2)
+        assert_nothing_lost(collected(tmp_path, cell.name, 2), (), ["leak"])
+        assert count_rows(collected(tmp_path, cell.name, 1)) < count_rows(collected(tmp_path, cell.name, 2))
 
     def test_complete_as_it_turns_up(self, tmp_path: Path) -> None:
         """The old attempt has completed while it was cut off: it counts as the first, and the new one is stopped."""
-        file = write_study(tmp_path, 1, "60s", patience="40s")
-        with apart("a", "b") as (cluster, links), study(file, cluster.address, tmp_path) as running:
-            first, second, _ = cut_until_begun_again(running, links)
-            running.until(lambda: running.runner(first) is None, 120)
+        write_study(tmp_path, cells=1, duration="60s", study='patience = "40s"')
+        with apart("a", "b") as (cluster, links), started(tmp_path, cluster) as study:
+            first, process = cut_until_begun_again(study, links)
+            study.until(lambda: not process.is_running(), "the old attempt ends")
             links.heal(first)
             cluster.until_ended(first, _RAYLET_SECONDS)
             cluster.start(first)
-            assert running.process.wait(400) == 0, running.log
-            assert running.runner(second) is None
-        (cell,) = running.state.cells.values()
+            assert study.ended() == 0, log(tmp_path)
+            assert not [*(tmp_path / "scratch").glob("*/*/*/a*")]
+        (cell,) = state(tmp_path).cells.values()
         old, new = cell.attempts
         assert (old.host, old.state, cell.counts) == (first, "completed", 1)
-        assert (new.host, new.state, new.collected) == (second, "interrupted", True)
-        (whole,) = rows_of(running.layout)
-        assert whole.good, running.log
+        assert (new.host != first, new.state, new.collected) == (True, "interrupted", True)
+        assert_nothing_lost(collected(tmp_path, cell.name), (), ["leak"])
+        count_rows(collected(tmp_path, cell.name))
 
 
-def cut_until_begun_again(running: RunningStudy, links: Network) -> tuple[str, str, int]:
-    """Cut off the host of the only cell until its second attempt runs; both hosts, and the first one's runner."""
-    running.until_running(1)
-    (cell,) = running.state.cells.values()
-    first = cell.attempts[0].host
-    (second,) = {"a", "b"} - {first}
-    runner = running.runner(first)
-    assert runner is not None
-    links.cut(first)
-    running.until(lambda: running.runner(second) is not None, 180)
-    return first, second, runner
+def lost(folder: Path, host: str) -> bool:
+    known = state(folder).hosts.get(host)
+    return known is not None and known.lost is not None
+
+
+def cut_until_begun_again(study: StudyProcess, links: Network) -> tuple[str, psutil.Process]:
+    """Cut off the host of the only cell until its second attempt runs; the host, and the runner of the first."""
+    study.until_running(1)
+    (one,) = attempts(study.folder).values()
+    process = runner(one)
+    links.cut(one.host)
+    study.until(lambda: [last.number for last in attempts(study.folder).values()] == [2], "a second attempt")
+    study.until_running(1)
+    return one.host, process

@@ -11,10 +11,11 @@ import pytest
 
 from aging.store.journal import read_journal
 from aging.study.events import HostBusy
-from analysis.study.faults import rows_of, study_after_head_lost, study_with_faults, write_study
+from analysis.study.faults import study_after_head_lost, study_with_faults
 from tests.cluster.raylets import LocalCluster
-from tests.cluster.studies import RunningStudy, study
+from tests.cluster.studies import aging, attempts, collected, count_rows, ledger, log, root, started, write_study
 from tests.conftest import unused_port, write_campaign
+from tests.killing import assert_nothing_lost
 
 
 class TestStudy:
@@ -41,27 +42,29 @@ class TestStudy:
 
     @pytest.mark.slow
     @pytest.mark.timeout(900)
-    def test_two_side_by_side(
-        self, cluster: LocalCluster, aging: Callable[..., CompletedProcess[str]], scratch: str, tmp_path: Path
-    ) -> None:
+    def test_two_side_by_side(self, cluster: LocalCluster, scratch: str, tmp_path: Path) -> None:
         """The second says which attempts it waits for, and begins on each host after the first one's has ended."""
-        folders = [tmp_path / name for name in ("first", "second")]
-        for folder in folders:
+        first, second = tmp_path / "first", tmp_path / "second"
+        for folder, duration in ((first, "25s"), (second, "10s")):
             folder.mkdir()
-        files = [write_study(one, 2, "25s", name=one.name, scratch=scratch) for one in folders]
-        with study(files[0], cluster.address, folders[0]) as first:
-            first.until_running(2)
-            with study(files[1], cluster.address, folders[1]) as second:
-                second.until(lambda: {name for name, _ in waits(second)} == {"a", "b"}, 120)
-                assert all("study first/" in by for _, by in waits(second))
-                told = aging("status", second.layout.root, "--json")
-                assert first.process.wait(400) == 0, first.log
-                assert second.process.wait(400) == 0, second.log
-        assert {row["status"] for row in json.loads(told.stdout)["cells"]} == {"waiting"}
-        assert all("study first/" in row["why"] for row in json.loads(told.stdout)["cells"])
-        for one in (first, second):
-            assert [(cell.attempts, cell.good) for cell in rows_of(one.layout)] == [(1, True), (1, True)], one.log
-        before, after = (times_by_host(one) for one in (first, second))
+            write_study(folder, duration=duration, scratch=scratch)
+        with started(first, cluster) as one:
+            one.until_running()
+            with started(second, cluster) as two:
+                two.until(lambda: len(waits(second)) == 2, "it waits for both hosts")
+                _, told = aging(second, "status", root(second), "--json")
+                assert one.ended() == 0, log(first)
+                assert two.ended() == 0, log(second)
+        study = f"study s/{root(first).name}, "
+        assert {host for host, by in waits(second) if by.startswith(study)} == {"a", "b"}
+        cells = json.loads(told)["cells"]
+        assert [(row["status"], study in row["why"]) for row in cells] == [("waiting", True)] * 2
+        for folder in (first, second):
+            for name, last in attempts(folder).items():
+                assert last.number == 1, log(folder)
+                assert_nothing_lost(collected(folder, name), (), ["leak"])
+                count_rows(collected(folder, name))
+        before, after = times_by_host(first), times_by_host(second)
         assert before.keys() == after.keys() == {"a", "b"}
         for host in before:
             assert before[host][1] <= after[host][0]
@@ -74,16 +77,15 @@ class TestStudy:
         assert "Traceback" not in ended.stderr
 
 
-def waits(running: RunningStudy) -> list[tuple[str, str]]:
+def waits(folder: Path) -> list[tuple[str, str]]:
     """The hosts that a study has waited for, with what ran there."""
-    return [(one.host, one.by) for one in running.events if isinstance(one, HostBusy) and one.by is not None]
+    return [(one.host, one.by) for one in ledger(folder) if isinstance(one, HostBusy) and one.by is not None]
 
 
-def times_by_host(running: RunningStudy) -> dict[str, tuple[float, float]]:
-    """When the result on each host began and ended, by its journal; epoch seconds."""
+def times_by_host(folder: Path) -> dict[str, tuple[float, float]]:
+    """When the attempt on each host began and ended, by its journal; epoch seconds."""
     found = {}
-    for cell in running.state.cells.values():
-        assert cell.result is not None
-        journal = read_journal(running.layout.attempt(cell.name, cell.result.number) / "journal.jsonl")
-        found[cell.result.host] = (journal[0].stamp.wall, journal[-1].stamp.wall)
+    for name, one in attempts(folder).items():
+        journal = read_journal(collected(folder, name) / "journal.jsonl")
+        found[one.host] = (journal[0].stamp.wall, journal[-1].stamp.wall)
     return found

@@ -38,7 +38,7 @@ def check(world: World) -> None:
     for cell in world.plan.cells:
         state = world.state.cells[cell.name]
         assert (state.result is None) == (state.given_up is not None), state
-        assert len(state.attempts) <= world.plan.attempts
+        assert len(state.attempts) - state.before <= world.plan.attempts
         assert [one.number for one in state.attempts] == [*range(1, len(state.attempts) + 1)]
         whole = [
             one
@@ -166,6 +166,26 @@ class TestDecide:
         assert {one.host for one in world.state.cells["c0"].attempts} == {"a", "b"}
         assert "all 2 attempts failed" in (missing(world)["c0"] or "")
 
+    def test_a_resumed_study_tries_again_what_was_given_up(self) -> None:
+        world = World(plan(1, attempts=2), ["a", "b"])
+        for host in world.hosts.values():
+            host.outcome = "failed"
+        world.run(1e6)
+        assert len(world.state.cells["c0"].attempts) == 2
+        world.finished = False
+        world.begin()
+        world.run(1e6)
+        check(world)
+        assert "all 4 attempts failed" in (missing(world)["c0"] or "")
+        for host in world.hosts.values():
+            host.outcome = None
+        world.finished = False
+        world.begin()
+        world.begin()  # the second head was killed at once
+        world.run(1e6)
+        check(world)
+        assert (len(world.state.cells["c0"].attempts), counted(world)) == (5, ["c0"])
+
     def test_without_any_host_cells_are_given_up_after_patience(self) -> None:
         world = World(plan(2), [])
         world.run(1e6)
@@ -218,7 +238,7 @@ class TestDecide:
 
 
 class TestLookPause:
-    @pytest.mark.parametrize(("ends", "pause"), [(None, 900), (0, 10), (40, 10), (400, 100), (1e6, 900)])
+    @pytest.mark.parametrize(("ends", "pause"), [(None, 900), (0, 10), (40, 10), (400, 100), (1e6, 1800)])
     def test_a_quarter_of_what_is_left(self, ends: float | None, pause: float) -> None:
         assert look_pause(ends) == pause
 

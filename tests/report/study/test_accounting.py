@@ -96,6 +96,15 @@ class TestAccounting:
         assert _account().state == "abandoned"
         assert "aging resume" in lines(_account())[0]
 
+    def test_stopping(self) -> None:
+        running = _with("v01-r01", Attempt(1, "c", 0.0, "running"))
+        account = _account(running, stopping=True, runner=7)
+        assert (account.state, as_json(account)["stopping"]) == ("running", True)
+        assert "stopping" in lines(account)[0]
+        for ended in (_account(running, runner=7), _account(running, stopping=True)):
+            assert not ended.stopping
+            assert "stopping" not in lines(ended)[0]
+
     def test_begun_again(self) -> None:
         first = Attempt(1, "c", _NOW - 2 * _HOUR, "running", lost="disk lost", files=2, size=9)
         second = Attempt(2, "d", _NOW - 60, "running")
