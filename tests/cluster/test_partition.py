@@ -12,8 +12,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from aging.cluster.fleet import RayFleet
 from aging.store.results import open_results
-from aging.study.fleet import HostLostError, Look, Reservation
+from aging.study.fleet import HostLostError, Look, Node, Reservation
 from tests.cluster.fleets import KEY, connected, node_of, order_of
 from tests.cluster.network import Network, network, why_none
 from tests.cluster.raylets import LocalCluster, end, new_cluster
@@ -37,6 +38,8 @@ _DETECTION = {
     "RAY_health_check_failure_threshold": "3",
 }
 """A host that does not answer is dead after 9 s, not after a minute: three checks of 2 s, 1 s apart."""
+
+_UNNOTICED_SECONDS = 4.0
 
 _RAYLET_SECONDS = 90.0
 """A raylet ends as it hears that it is dead, or as it has not reached the head for 60 s."""
@@ -78,6 +81,7 @@ class TestHost:
                 order = order_of(tmp_path, scratch, duration="240s")
                 began = await fleet.start(a, order)
                 assert began.state == "running", began
+                await briefly(fleet, a, links)
                 links.cut("a")
                 with pytest.raises(HostLostError):
                     await asyncio.wait_for(fleet.look(a, [KEY], scratch), 60)
@@ -91,6 +95,16 @@ class TestHost:
                 assert again.node != a.node
                 assert await fleet.reserve(KEY, again, Reservation())
                 return began, await fleet.start(again, order)
+
+        async def briefly(fleet: RayFleet, a: Node, links: Network) -> None:
+            """An interruption that Ray does not notice is none for the study either."""
+            links.cut("a")
+            looking = asyncio.create_task(fleet.look(a, [KEY], scratch))
+            await asyncio.sleep(_UNNOTICED_SECONDS)
+            links.heal("a")
+            (seen,) = await asyncio.wait_for(looking, 60)
+            assert seen.state == "running"
+            assert next(one for one in await fleet.nodes() if one.host == "a") == a
 
         with apart("a") as (cluster, links):
             before, after = asyncio.run(use(cluster, links))
