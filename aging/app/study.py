@@ -291,21 +291,31 @@ def _concluded(run: StudyRun, console: Console) -> StudyRun:
         say(line)
     if any(row.status == "counted" for row in run.account.rows):
         written: Any = asyncio.run(call(_ANALYSIS, str(run.layout.root), shown=True))
-        _show_findings(run, console)
+        unread = _show_findings(run, console)
         for name, path in written.items():
             say(f"{name}: {path}")
+        for line in unread:
+            say(line)
+        if unread and run.outcome == "completed":
+            run = replace(run, outcome="incomplete")
         if (store := store_of(read_plan(run.layout).file, run.layout)) is not None:
             send(store, run.layout.root, say)
-    if run.outcome != "completed":
+    if run.account.missing or run.unstopped:
         left = _not_stopped(run.layout.root, run.unstopped) if run.unstopped else _continue(run)
         say(f"{len(run.account.missing)} of {len(run.account.rows)} cells have no result. {left}")
     return run
 
 
-def _show_findings(run: StudyRun, console: Console) -> None:
+def _show_findings(run: StudyRun, console: Console) -> list[str]:
+    """Print what was found; the result of which cells could not be analyzed, a line each."""
     from aging.findings.study.file import read_study_findings  # noqa: PLC0415 - after the study, not beside it
     from aging.report.study.findings_text import show  # noqa: PLC0415 - as above
 
     findings = read_study_findings(run.layout.findings)
-    if findings is not None:
-        show(findings, run.account, console)
+    if findings is None:
+        return []
+    show(findings, run.account, console)
+    unread = [one for one in findings.cells if one.status == "no_findings"]
+    again = f"Mend it, then: aging analyze {run.layout.root}"
+    whys = {one.cell: (one.why or one.status).rstrip(".") for one in unread}
+    return [f"{cell} has a result that cannot be analyzed: {why}. {again}" for cell, why in whys.items()]

@@ -14,7 +14,7 @@ from typing import Any
 
 from aging.cluster.wire import Answer, Call, frame, receive
 from aging.core.errors import AgingError, MissingPartError
-from aging.study.fleet import AttemptKey, Chunk, File, HostFacts, HostLostError, Look, Node, Order, Reservation
+from aging.study.fleet import AttemptKey, Chunk, File, Held, HostFacts, HostLostError, Look, Node, Order, Reservation
 
 _CONNECT_SECONDS = 45.0
 """Importing Ray and joining a cluster: 3 s on a quiet host, 20 s where both cores are busy."""
@@ -106,6 +106,10 @@ class RayFleet:
 
     async def release(self, key: AttemptKey) -> None:
         await self._head("release", key)
+
+    async def reservations(self) -> Sequence[Held]:
+        found: Sequence[Held] = await self._head("reservations")
+        return found
 
     async def facts(self, node: Node, scratch: str) -> HostFacts:
         told: HostFacts = await self._call("facts", node, scratch)

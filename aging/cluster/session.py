@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from aging.core.errors import AgingError
-from aging.study.fleet import AttemptKey, Chunk, File, HostFacts, HostLostError, Look, Node, Order, Reservation
+from aging.study.fleet import AttemptKey, Chunk, File, Held, HostFacts, HostLostError, Look, Node, Order, Reservation
 
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # read as Ray is imported
 os.environ["RAY_ENABLE_UV_RUN_RUNTIME_ENV"] = "0"
@@ -28,6 +28,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy, Place
 
 from aging.cluster import tasks
 from aging.cluster.losses import losses_named
+from aging.cluster.reservations import forget, group_name, held, note, renew
 
 T = TypeVar("T")
 
@@ -51,6 +52,10 @@ _ACTION_SECONDS = 900.0
 
 _CHUNKS_AHEAD = 2
 """Chunks of a file that a host puts into the object store before the first of them is taken."""
+
+_LINGER_SECONDS = 2.0
+"""How long a worker waits for another call before it is ended. A look and the collection that follows it share one: a
+worker's start takes a second of CPU of the measured host."""
 
 
 def connect(address: str) -> None:
@@ -92,6 +97,7 @@ class Session:
 
     def __init__(self) -> None:
         self._streams: dict[int, _Stream] = {}
+        self._idle: dict[str, tuple[Any, asyncio.TimerHandle]] = {}
 
     async def nodes(self) -> Sequence[Node]:
         found: dict[str, Node] = {}
@@ -106,12 +112,14 @@ class Session:
     async def reserve(self, key: AttemptKey, node: Node, what: Reservation) -> bool:
         name = group_name(key)
         if await self._held_by(name) == node.node:
+            await _control(lambda: renew(name))
             return True
         await self.release(key)  # of a host that left: Ray would wait for its id forever
         bundle = {"CPU": node.cpus, "GPU": node.gpus} if what.exclusive else {"CPU": what.cpus, "GPU": float(what.gpus)}
         bundle = {resource: amount for resource, amount in bundle.items() if amount > 0}
         if not bundle:
             return False
+        await _control(lambda: note(name, node.host, what.scratch))
         made = await _control(
             lambda: placement_group(
                 [bundle],
@@ -130,6 +138,7 @@ class Session:
         name = group_name(key)
         group = await _control(lambda: _group(name))
         if group is None:
+            await _control(lambda: forget(name))
             return
         await _control(lambda: remove_placement_group(group))
         deadline = time.monotonic() + _RESERVE_SECONDS
@@ -137,6 +146,12 @@ class Session:
             if time.monotonic() > deadline:
                 raise HostLostError(f"The cluster did not give back what is reserved for {key}.")
             await asyncio.sleep(_POLL_SECONDS)
+        await _control(lambda: forget(name))
+
+    async def reservations(self) -> Sequence[Held]:
+        nodes = {one.node: one.host for one in map(_node, await _control(ray.nodes))}
+        found: Sequence[Held] = await _control(lambda: held(nodes))
+        return found
 
     async def facts(self, node: Node, scratch: str) -> HostFacts:
         told, wall = await self._on_host(node, tasks.facts, (node.host, scratch))
@@ -163,19 +178,21 @@ class Session:
 
     async def open(self, number: int, node: Node, key: AttemptKey, scratch: str, files: Sequence[File]) -> None:
         """Begin to read files; ``number`` names the stream, which is the caller's choice."""
-        visit = _visit(node, {})
+        visit = self._visit(node)
         options = {"num_returns": "streaming", "_generator_backpressure_num_objects": _CHUNKS_AHEAD}
         chunks = visit.stream.options(**options).remote(tasks.read, node.host, key, scratch, tuple(files))
-        self._streams[number] = _Stream(node.host, visit, chunks)
+        self._streams[number] = _Stream(node, visit, chunks)
 
     async def next_chunks(self, number: int) -> Sequence[Chunk] | None:
         """The next chunks of a stream, None at its end."""
         stream = self._streams[number]
-        with losses_named(stream.host):
+        with losses_named(stream.node.host):
             async with asyncio.timeout(_HOST_SECONDS):
                 try:
                     chunks: Sequence[Chunk] = await _value(await anext(stream.chunks))
                 except StopAsyncIteration:
+                    del self._streams[number]
+                    self._linger(stream.node, stream.visit)
                     return None
                 return chunks
 
@@ -212,30 +229,49 @@ class Session:
         options: dict[str, Any] | None = None,
     ) -> T:
         with losses_named(node.host):
-            visit = _visit(node, options or {})
+            visit = self._visit(node) if options is None else _new_visit(node, options)
             try:
                 async with asyncio.timeout(seconds):
                     answer: T = await _value(visit.call.remote(function, *arguments))
-                    return answer
-            finally:
+            except BaseException:
                 ray.kill(visit)
+                raise
+            if options is None:
+                self._linger(node, visit)
+            else:  # it has devices
+                ray.kill(visit)
+            return answer
+
+    def _visit(self, node: Node) -> Any:
+        """A worker on a host: one that has just answered, else a new one."""
+        visit, end = self._idle.pop(node.node, (None, None))
+        if end is not None:
+            end.cancel()
+        return _new_visit(node, {}) if visit is None else visit
+
+    def _linger(self, node: Node, visit: Any) -> None:
+        """End a worker that has answered, unless it is asked again in time. At most one waits on a host."""
+        if node.node in self._idle:
+            ray.kill(visit)
+            return
+        end = asyncio.get_running_loop().call_later(_LINGER_SECONDS, self._end, node.node)
+        self._idle[node.node] = visit, end
+
+    def _end(self, node: str) -> None:
+        visit, _ = self._idle.pop(node)
+        ray.kill(visit)
 
 
 @dataclass(frozen=True, slots=True)
 class _Stream:
-    """A file that is being read: on which host, by which actor, its chunks as references."""
+    """Files that are being read: on which host, by which actor, their chunks as references."""
 
-    host: str
+    node: Node
     visit: Any
     chunks: AsyncIterator[Any]
 
 
-def group_name(key: AttemptKey) -> str:
-    """The name of an attempt's placement group, unique in the cluster."""
-    return f"{key.study}/{key.cell}/a{key.number:02d}"
-
-
-def _visit(node: Node, options: dict[str, Any]) -> Any:
+def _new_visit(node: Node, options: dict[str, Any]) -> Any:
     """An actor on a host. It takes no CPU: a measured host's are all reserved."""
     affinity = NodeAffinitySchedulingStrategy(node_id=node.node, soft=False)
     actor = ray.remote(num_cpus=0, max_restarts=0, max_task_retries=0)(tasks.Visit)

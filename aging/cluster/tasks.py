@@ -1,4 +1,4 @@
-"""What Ray carries out on a host: the functions of :mod:`aging.study.host`, each in a worker that ends with its call.
+"""What Ray carries out on a host: the functions of :mod:`aging.study.host`, each in a worker that ends soon after.
 
 Classes and functions are sent by name, so a host without this package refuses them before anything is done.
 """
@@ -29,7 +29,7 @@ _OBJECT_BYTES, _OBJECT_CHUNKS = 4 * 2**20, 1000
 
 
 class Visit:
-    """An actor for one call, killed after it.
+    """An actor for a call, and for those that follow it within two seconds; then it is killed.
 
     Not a Ray task: for one task a raylet starts two workers (2.60, measured), and keeps the second one idle for days.
     """

@@ -51,7 +51,7 @@ async def collect(folder: Path, files: Sequence[File], read: Read, *, whole: boo
         path = PurePosixPath(one.path)
         if path.is_absolute() or ".." in path.parts or not path.parts or path.name.endswith(PART):
             raise DamagedCopyError(f"{one.path!r} is not the path of a file in a result directory")
-    wanted = await asyncio.to_thread(_absent, folder, files)
+    wanted = await asyncio.to_thread(_absent, folder, files, sure=whole)
     size = sum(one.size for one in wanted)
     with writing(folder):
         await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
@@ -134,14 +134,18 @@ def _room(path: Path) -> Iterator[None]:
         raise FullError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
-def _absent(folder: Path, files: Sequence[File]) -> Sequence[File]:
-    return [one for one in files if not _is_here(folder / one.path, one)]
+def _absent(folder: Path, files: Sequence[File], *, sure: bool) -> Sequence[File]:
+    """The files that are not here; ``sure``: by their content, not by size and time of change alone."""
+    return [one for one in files if not _is_here(folder / one.path, one, sure=sure)]
 
 
-def _is_here(path: Path, file: File) -> bool:
+def _is_here(path: Path, file: File, *, sure: bool) -> bool:
     try:
-        if path.stat().st_size != file.size:
+        status = path.stat()
+        if status.st_size != file.size:
             return False
+        if not sure and status.st_mtime_ns == file.modified:  # it was verified as it came
+            return True
         with path.open("rb") as content:
             return hashlib.file_digest(content, "sha256").hexdigest() == file.sha256
     except OSError:

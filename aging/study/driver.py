@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -22,6 +22,7 @@ from aging.study.events import StudyEvent
 from aging.study.fleet import AttemptKey, Fleet, HostFacts, HostLostError, Look, Node, Order, Reservation
 from aging.study.layout import StudyLayout
 from aging.study.ledger import Ledger
+from aging.study.reservations import give_back
 from aging.study.state import Attempt, CellState, Fold, StudyState
 from aging.study.supervision import Inspected, Plan, Sight, View, decide
 
@@ -30,6 +31,9 @@ ROOM_SECONDS = 60.0
 UNRESERVED_SECONDS = 60.0
 CLUSTER_SECONDS = 120.0
 """How long a cluster that does not answer is asked again, at least; ``patience`` where that is longer."""
+
+GIVE_BACK_SECONDS = 30.0
+"""How long a head that ends before its study waits until the cluster has back what no attempt needs."""
 
 _SHORTEST_WAIT_SECONDS = 5.0
 _LONGEST_WAIT_SECONDS = 60.0
@@ -106,12 +110,21 @@ class Head:
         self._wake.set()
 
     async def run(self) -> Outcome:
-        """Return at the end of the study. Raises StorageError if the ledger cannot be written."""
+        """Return at the end of the study. Raises StorageError if the ledger cannot be written.
+
+        Where it raises, hosts without a running attempt are given back first.
+        """
         watching = asyncio.create_task(self._watch())
+        watching.add_done_callback(self._failed)
+        ended = False
         try:
             outcome = await self._run()
+            ended = True
         finally:
+            starting = self._starting()
             await cancel_all([watching, *self._tasks])
+            if not ended:
+                await self._give_back(starting)
         self._record(events.StudyEnded(outcome=outcome, missing=missing(self._plan, self.state)))
         return outcome
 
@@ -133,6 +146,20 @@ class Head:
         if self._view.stopping or self._abandoned:
             return "completed" if not missing(self._plan, self.state) else "interrupted"
         return "incomplete" if missing(self._plan, self.state) else "completed"
+
+    def _starting(self) -> Collection[AttemptKey]:
+        """The attempts whose start or continuation is under way; it may be carried out after this process has ended."""
+        asked = (one for one in self._tasks.values() if isinstance(one, commands.Start | commands.Resume))
+        return [self._key(one.attempt) for one in asked]
+
+    async def _give_back(self, starting: Collection[AttemptKey]) -> None:
+        """Give back, within a bounded time, what is reserved for attempts that do not run: no next head may come."""
+        giving = asyncio.create_task(give_back(self._fleet, self._subject.id, starting))
+        await asyncio.wait([giving], timeout=GIVE_BACK_SECONDS)
+        if giving.done() and giving.exception() is None:
+            return
+        await cancel_all([giving])
+        self._tell("Hosts may stay reserved for this study: aging status --cluster ADDRESS lists them.")
 
     @property
     def _cluster_patience(self) -> float:
@@ -189,9 +216,13 @@ class Head:
     def _ended(self, task: asyncio.Task[None]) -> None:
         command = self._tasks.pop(task)
         self._view = replace(self._view, in_flight=self._view.in_flight - command.subjects)
+        self._failed(task)
+        self._wake.set()
+
+    def _failed(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
             self._failure = error
-        self._wake.set()
+            self._wake.set()
 
     async def _carry_out(self, command: Effect) -> None:
         limit = self._collecting if isinstance(command, commands.Collect) else self._any
@@ -421,7 +452,9 @@ class Head:
     @property
     def _reservation(self) -> Reservation:
         table = self._plan.hosts
-        return Reservation() if table.exclusive else Reservation(exclusive=False, cpus=table.cpus, gpus=table.devices)
+        if table.exclusive:
+            return Reservation(scratch=self._scratch)
+        return Reservation(exclusive=False, cpus=table.cpus, gpus=table.devices, scratch=self._scratch)
 
     @property
     def _scratch(self) -> str:

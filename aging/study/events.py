@@ -21,6 +21,14 @@ class StudyEvent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StudyPlanned(StudyEvent):
+    """The first line: of which study this is the ledger. So a study without any line has lost them."""
+
+    KIND: ClassVar[str] = "study_planned"
+    id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StudyStarted(StudyEvent):
     """A process began to run the study, for the first time or again. ``cluster`` is the address that it asked for."""
 

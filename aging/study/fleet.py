@@ -145,11 +145,34 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """The resources that a cell holds on a host: ``all`` of it, or that many CPUs and GPUs."""
+    """The resources that a cell takes of a host: all of it, or that many CPUs and GPUs.
+
+    ``scratch`` is the folder on the host in which its attempt is: where it is found once its study is gone.
+    """
 
     exclusive: bool = True
     cpus: float = 0.0
     gpus: int = 0
+    scratch: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What the cluster holds for an attempt of any study, also of one that is gone.
+
+    ``made`` is False while it waits for the resources of its host; ``since`` in epoch seconds. ``since`` and
+    ``scratch`` are None where the cluster does not have them. ``run_from`` is the address of the machine from which the
+    study is run, None where its process is not connected to the cluster any more.
+    """
+
+    key: AttemptKey
+    host: str
+    made: bool
+    cpus: float
+    gpus: float
+    since: float | None = None
+    scratch: str | None = None
+    run_from: str | None = None
 
 
 class Fleet(Protocol):
@@ -163,6 +186,9 @@ class Fleet(Protocol):
 
     async def release(self, key: AttemptKey) -> None:
         """Give back what is reserved for a cell; nothing happens if nothing is."""
+
+    async def reservations(self) -> Sequence[Held]:
+        """What is reserved for attempts of all studies. Costs the hosts nothing."""
 
     async def facts(self, node: Node, scratch: str) -> HostFacts: ...
 

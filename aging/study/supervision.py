@@ -11,7 +11,7 @@ The rules:
   is collected as a whole is the cell's result.
 - A cell has at most ``attempts`` attempts, and as many again each time that the study is resumed after it was given up;
   an attempt has at most ``resumes`` continuations in one life of the head.
-- Running attempts are looked at rarely: after a quarter of what is left, 10 s to 15 min.
+- Running attempts are looked at rarely: after a quarter of what is left, 10 s to 30 min.
 - An attempt is removed from its host once all of it is here and verified; then the host is free.
 """
 
@@ -48,7 +48,12 @@ from aging.study.schema import HostsTable
 from aging.study.state import Attempt, CellState, HostState, StudyState
 
 SHORTEST_LOOK_SECONDS = 10.0
-LONGEST_LOOK_SECONDS = 900.0
+LONGEST_LOOK_SECONDS = 1800.0
+"""A look costs the measured host a second of CPU. Files are sealed hourly: a lost disk costs an hour and this."""
+
+UNPLANNED_LOOK_SECONDS = 900.0
+"""Until the next look at an attempt whose end is not known, because its servers still start."""
+
 STOP_AGAIN_SECONDS = 900.0
 """A runner drains before it ends; a second interrupt would end it at once."""
 
@@ -62,6 +67,9 @@ SILENT_SECONDS = 60.0
 """A host that the cluster has and that has not answered for so long does not delay the end of a study."""
 
 MOST_RESUMES = 10
+LONGEST_RESUME_SECONDS = 900.0
+"""Between two continuations of an attempt that ends soon after each."""
+
 _MOST_STOPS = 3
 _MOST_COLLECTIONS = 5
 
@@ -142,7 +150,7 @@ def decide(plan: Plan, state: StudyState, view: View, now: float) -> Sequence[Co
 def look_pause(ends: float | None) -> float:
     """Seconds until a running attempt is looked at again; ``ends`` is when it is planned to end, in seconds."""
     if ends is None:
-        return LONGEST_LOOK_SECONDS
+        return UNPLANNED_LOOK_SECONDS
     return min(max(ends / 4, SHORTEST_LOOK_SECONDS), LONGEST_LOOK_SECONDS)
 
 
@@ -293,7 +301,7 @@ class _Decision:
                 self._reserve(node, at)
             return
         if look.state in _LEFT and look.resumable and one.resumes < self._plan.resumes:
-            pause = 0.0 if one.resumes == 0 else min(30.0 * 2**one.resumes, LONGEST_LOOK_SECONDS)
+            pause = 0.0 if one.resumes == 0 else min(30.0 * 2**one.resumes, LONGEST_RESUME_SECONDS)
             if not reserved:
                 self._reserve(node, at)
             elif self._now >= self._view.resumed.get(at, 0.0) + pause:

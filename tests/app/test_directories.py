@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
+from glob import escape
 from pathlib import Path
 
 import pytest
 
-from aging.app.directories import Analyzed, Question, each, selected, several, worst
+from aging.app.directories import Analyzed, Question, Selected, each, selected, several, worst
 from aging.core.errors import ExitCode
 from tests.conftest import ROOT, Aging
 
@@ -35,6 +36,7 @@ def test_a_pattern_finds_every_campaign_below(results: Path, monkeypatch: pytest
     assert found.directories == [Path("one"), Path("six/20261121T011500Z")]
     assert found.smoke == [Path("quick")]
     assert found.unmatched == ["no/**"]
+    assert found.by_pattern == {Path("six/20261121T011500Z")}
 
 
 def test_a_folder_with_brackets_in_its_name_is_no_pattern(results: Path) -> None:
@@ -46,18 +48,36 @@ def test_a_folder_with_brackets_in_its_name_is_no_pattern(results: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("codes", "unmatched", "expected"),
+    ("codes", "unmatched", "found", "expected"),
     [
-        ((0, 0), (), ExitCode.DONE),
-        ((0, 3), (), ExitCode.INCONCLUSIVE),
-        ((3, 2, 0), (), ExitCode.BAD_INPUT),
-        ((0,), ("x*",), ExitCode.BAD_INPUT),
-        ((), (), ExitCode.BAD_INPUT),
+        ((0, 0), (), (), ExitCode.DONE),
+        ((0, 3), (), (), ExitCode.INCONCLUSIVE),
+        ((3, 2, 0), (), (), ExitCode.BAD_INPUT),
+        ((0,), ("x*",), (), ExitCode.BAD_INPUT),
+        ((), (), (), ExitCode.BAD_INPUT),
+        ((0, 2), (), (2,), ExitCode.INCONCLUSIVE),
+        ((0, 2), ("x*",), (2,), ExitCode.BAD_INPUT),
     ],
 )
-def test_the_worst_outcome_is_the_exit_code(codes: tuple[int, ...], unmatched: tuple[str, ...], expected: int) -> None:
+def test_the_worst_outcome_is_the_exit_code(
+    codes: tuple[int, ...], unmatched: tuple[str, ...], found: tuple[int, ...], expected: int
+) -> None:
     outcomes = [Analyzed(Path(str(code)), None, ExitCode(code)) for code in codes]
-    assert worst(outcomes, unmatched) == expected
+    chosen = Selected([], unmatched=unmatched, by_pattern=[Path(str(code)) for code in found])
+    assert worst(outcomes, chosen) == expected
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "journal.jsonl"])
+@pytest.mark.parametrize("content", [b"[]", b"\xff\xfe\x00", b"", b'{"schema": 1, "campaign": 3}'])
+def test_a_damaged_campaign_of_a_pattern_is_named(results: Path, cli: Aging, name: str, content: bytes) -> None:
+    (results / "one" / name).write_bytes(content)
+    ran = cli("analyze", f"{escape(str(results))}/**")
+    lines = ran.stdout.splitlines()
+    assert any(line.startswith(f"{results / 'six' / '20261121T011500Z'}: ") for line in lines)
+    assert "Traceback" not in ran.stderr
+    if name == "manifest.json":
+        assert ran.returncode == ExitCode.INCONCLUSIVE
+        assert ran.stderr.count(str(results / "one")) == 1
 
 
 def test_a_bad_directory_stops_no_other(results: Path) -> None:

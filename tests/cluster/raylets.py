@@ -70,10 +70,10 @@ class LocalCluster:
         """The nodes that run, but the head."""
         return sorted(self.raylets.keys() - {"head"})
 
-    def start_head(self, store: int = _STORE_BYTES) -> Raylet:
+    def start_head(self, store: int = _STORE_BYTES, environment: Mapping[str, str] = _HEALTH) -> Raylet:
         options: tuple[str, ...] = ("--head", f"--port={self.port}", f"--temp-dir={self.folder}", "--num-cpus=0")
         options += ("--include-dashboard=false", "--disable-usage-stats")
-        return self._start("head", options, store, _HEALTH)
+        return self._start("head", options, store, environment)
 
     def start(self, host: str, *, cpus: int = 2, gpus: int = 0, environment: Mapping[str, str] | None = None) -> Raylet:
         options = (f"--address={self.address}", f"--num-cpus={cpus}", f"--num-gpus={gpus}")

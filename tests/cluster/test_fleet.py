@@ -19,7 +19,8 @@ import pytest
 
 from aging.cluster.fleet import RayFleet, connect
 from aging.core.errors import AgingError
-from aging.study.fleet import AttemptKey, HostLostError, Look, Node, Order, Reservation
+from aging.study.fleet import AttemptKey, Held, HostLostError, Look, Node, Order, Reservation
+from aging.study.reservations import free, holdings
 from tests.cluster.raylets import LocalCluster
 from tests.conftest import unused_port, write_campaign
 
@@ -148,6 +149,43 @@ class TestReservation:
 
         asyncio.run(first())
         asyncio.run(second())
+
+    def test_what_is_held_is_listed(self, cluster: LocalCluster, scratch: str) -> None:
+        """With the process that holds it as long as that is connected, and after it was killed without it."""
+        began = time.time()
+
+        async def holder() -> None:
+            async with connected(cluster) as fleet, connected(cluster) as other:
+                a = await node_of(fleet, "a")
+                assert await fleet.reserve(KEY, a, Reservation(scratch=scratch))
+                (one,) = await other.reservations()
+                assert one == Held(KEY, "a", True, 2.0, 0.0, one.since, scratch, a.address)
+                assert one.since is not None
+                assert began <= one.since <= time.time()
+                (bridge, _) = (one for one in psutil.Process().children() if "aging.cluster.bridge" in one.cmdline())
+                bridge.kill()
+                deadline = time.monotonic() + 60
+                while (await other.reservations())[0].run_from is not None:
+                    assert time.monotonic() < deadline
+                    await asyncio.sleep(0.2)
+                assert await other.reserve(KEY, a, Reservation(scratch=scratch))  # the next head takes it over
+                (taken,) = await other.reservations()
+                assert (taken.since, taken.run_from) == (one.since, a.address)
+
+        async def after() -> None:
+            async with connected(cluster) as fleet:
+                (found,) = await holdings(fleet)
+                assert found.look is not None
+                assert (found.held.run_from, found.look.state, found.gone) == (None, "absent", False)
+                told: list[str] = []
+                await free(fleet, KEY.study, drain=False, tell=told.append)
+                assert not await fleet.reservations()
+                other = AttemptKey("study-2", "cell-1", 1)
+                assert await fleet.reserve(other, await node_of(fleet, "a"), Reservation())
+                await fleet.release(other)
+
+        asyncio.run(holder())
+        asyncio.run(after())
 
     @pytest.mark.slow
     def test_devices_of_a_shared_host(self, cluster: LocalCluster, scratch: str, tmp_path: Path) -> None:

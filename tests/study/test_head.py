@@ -20,6 +20,7 @@ from aging.study.fleet import (
     AttemptState,
     Chunk,
     File,
+    Held,
     HostFacts,
     HostLostError,
     Look,
@@ -66,6 +67,9 @@ class OneHost:
     async def release(self, key: AttemptKey) -> None:
         if self.reserved == key:
             self.reserved = None
+
+    async def reservations(self) -> Sequence[Held]:
+        return [] if self.reserved is None else [Held(self.reserved, "a", made=True, cpus=8, gpus=0, scratch="/s")]
 
     async def facts(self, node: Node, scratch: str) -> HostFacts:  # noqa: ARG002 - likewise
         self._may("facts")
@@ -241,3 +245,73 @@ class TestHead:
         assert state.hosts["a"].refused is None
         refused = [one for one in read_ledger(layout.ledger) if isinstance(one, events.HostRefused)]
         assert ["clock" in one.why for one in refused] == [True]
+
+
+class TestDefect:
+    """A head that ends with a defect: no next one may come, so what needs no host is given back."""
+
+    def test_a_start_that_fails(self, layout: StudyLayout) -> None:
+        class Broken(OneHost):
+            async def start(self, node: Node, order: Order) -> Look:
+                raise RuntimeError(f"a defect at {order.key} on {node.host}")
+
+        fleet = Broken()
+        with pytest.raises(RuntimeError, match="a defect"):
+            run(layout, fleet)
+        assert fleet.reserved is None
+
+    @pytest.mark.parametrize("state", ["running", "completed"])
+    def test_a_running_attempt_keeps_its_host(self, layout: StudyLayout, state: AttemptState) -> None:
+        class Broken(OneHost):
+            """The cluster's own answer is a defect as soon as an attempt is there."""
+
+            async def nodes(self) -> Sequence[Node]:
+                if self.attempts:
+                    self.attempts = {key: replace(look, state=state) for key, look in self.attempts.items()}
+                    self.reserved = next(iter(self.attempts))
+                    self.broken += 1
+                    if self.broken == 1:
+                        raise RuntimeError("a defect")
+                return await super().nodes()
+
+            broken = 0
+
+        fleet = Broken("running")
+        with pytest.raises(RuntimeError, match="a defect"):
+            run(layout, fleet)
+        assert (fleet.reserved is not None) == (state == "running")
+
+    def test_a_start_under_way_keeps_its_host(self, layout: StudyLayout) -> None:
+        class Broken(OneHost):
+            starting = False
+
+            async def start(self, node: Node, order: Order) -> Look:
+                self.starting = True
+                await asyncio.sleep(3600)
+                return await super().start(node, order)
+
+            async def nodes(self) -> Sequence[Node]:
+                if self.starting:
+                    self.starting = False
+                    raise RuntimeError("a defect")
+                return await super().nodes()
+
+        fleet = Broken()
+        with pytest.raises(RuntimeError, match="a defect"):
+            run(layout, fleet)
+        assert fleet.reserved is not None
+
+    def test_a_cluster_that_does_not_answer_any_more(
+        self, layout: StudyLayout, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        class Broken(OneHost):
+            async def start(self, node: Node, order: Order) -> Look:
+                raise RuntimeError(f"a defect at {order.key} on {node.host}")
+
+            async def reservations(self) -> Sequence[Held]:
+                await asyncio.sleep(3600)
+                return ()
+
+        monkeypatch.setattr(driver, "GIVE_BACK_SECONDS", 0.05)
+        with pytest.raises(RuntimeError, match="a defect"):
+            run(layout, Broken())

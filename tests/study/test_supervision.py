@@ -243,7 +243,7 @@ class TestDecide:
 
 
 class TestLookPause:
-    @pytest.mark.parametrize(("ends", "pause"), [(None, 900), (0, 10), (40, 10), (400, 100), (1e6, 900)])
+    @pytest.mark.parametrize(("ends", "pause"), [(None, 900), (0, 10), (40, 10), (400, 100), (1e6, 1800)])
     def test_a_quarter_of_what_is_left(self, ends: float | None, pause: float) -> None:
         assert look_pause(ends) == pause
 

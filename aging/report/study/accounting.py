@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from aging.core.format import byte_size, readable_duration, utc
@@ -18,6 +18,7 @@ from aging.study.state import Attempt, CellState, HostState, StudyState
 
 Status = Literal[
     "counted",
+    "no_findings",
     "running",
     "starting",
     "collecting",
@@ -28,9 +29,10 @@ Status = Literal[
     "waiting",
     "given_up",
 ]
-"""``counted``: it has a result. ``collecting``: complete on its host, and not all of it is here. ``host_lost``: its
-host is gone and may return. ``abandoned``: its runner is gone and can be continued. ``lost``: its last attempt was
-given up, another may follow. ``ended``: its last attempt ended without a result."""
+"""``counted``: it has a result. ``no_findings``: it has one that cannot be analyzed. ``collecting``: complete on its
+host, and not all of it is here. ``host_lost``: its host is gone and may return. ``abandoned``: its runner is gone and
+can be continued. ``lost``: its last attempt was given up, another may follow. ``ended``: its last attempt ended without
+a result."""
 
 _WHOLE: frozenset[AttemptState] = frozenset(("completed", "decided"))
 _ENDED: frozenset[AttemptState] = frozenset(("interrupted", "halted", "died", "failed", "refused"))
@@ -39,6 +41,7 @@ _QUIET: frozenset[Status] = frozenset(("running", "starting", "collecting", "wai
 
 _LIVE: Mapping[AttemptState, Status] = {"running": "running", "abandoned": "abandoned"}
 _WORDS: Mapping[Status, str] = {
+    "no_findings": "not analyzed",
     "running": "running",
     "starting": "starting",
     "collecting": "being collected",
@@ -112,12 +115,18 @@ def accounting(  # noqa: PLR0913 - what a study is, when and by whom it is looke
     runner: int | None = None,
     *,
     dated: bool = False,
+    unread: Mapping[str, str] | None = None,
 ) -> Accounting:
     """``now`` in epoch seconds; ``runner`` is the pid of the process that runs the study, None where there is none.
 
-    ``dated``: since when a host is lost is written as a date, for a page that is read later.
+    ``dated``: since when a host is lost is written as a date, for a page that is read later. ``unread``: by cell, why
+    its result cannot be analyzed.
     """
     rows = [_row(cell, state, now, dated=dated) for cell in cells]
+    for place, row in enumerate(rows):
+        if row.status == "counted" and unread and row.cell in unread:
+            why = one_line(unread[row.cell])
+            rows[place] = replace(row, status="no_findings", words=_WORDS["no_findings"], why=why)
     until = now if state.ended is None else state.ended
     return Accounting(
         study,

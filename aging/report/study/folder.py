@@ -19,8 +19,8 @@ from aging.study.state import StudyState, fold
 
 
 def state_of(layout: StudyLayout) -> StudyState:
-    """The fold of a study's ledger; the empty state of one that never began. Raises ResultsError."""
-    return fold(read_ledger(layout.ledger)) if layout.ledger.exists() else StudyState()
+    """The fold of a study's ledger. Raises ResultsError."""
+    return fold(read_ledger(layout.ledger))
 
 
 def account_of(layout: StudyLayout, plan: StudyPlan) -> Accounting:

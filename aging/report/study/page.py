@@ -24,7 +24,7 @@ from aging.report.html.scripts import chart_scripts
 from aging.report.html.templates import environment
 from aging.report.study import wording
 from aging.report.study.accounting import CellRow, collected, span
-from aging.report.study.content import shown, spread, tables
+from aging.report.study.content import spread, tables
 from aging.report.study.figures import forests
 from aging.report.study.hosts import host_table
 from aging.report.study.record import StudyRecord
@@ -104,7 +104,9 @@ def page(record: StudyRecord, folder: Path) -> str:
             facts=list(_facts(record)),
             decisions=list(_decisions(record)),
             level=findings.level,
-            differences=listed.get("differences") if shown(findings) else None,
+            differences=listed.get("differences"),
+            rates=listed.get("rates"),
+            indicators=listed.get("indicators"),
             forests=[figure_element(one, figure_svg(one, _WIDE)) for one in forests(findings)],
             between=[(one, wording.between_hosts(one)) for one in spread(findings)],
             outliers=[wording.outlier(findings, one) for one in findings.outliers],
