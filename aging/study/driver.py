@@ -478,7 +478,7 @@ _NONE = Node("", "", alive=False)
 def _lasting(facts: HostFacts) -> HostFacts:
     """The facts without what changes from second to second."""
     gpus = tuple(replace(gpu, used=None) for gpu in facts.gpus)
-    return replace(facts, free=0, clock_offset=0.0, busy=None, gpus=gpus, packages=dict(facts.packages))
+    return replace(facts, free=0, clock_offset=0.0, busy=None, shares=False, gpus=gpus, packages=dict(facts.packages))
 
 
 def _because(why: str | None) -> str:

@@ -55,8 +55,8 @@ class HostFacts:
     """What a host says of itself. Two hosts whose facts differ may age at different rates.
 
     ``clock_offset`` is its wall clock less that of the asker, seconds; ``free`` the bytes free in the scratch folder;
-    ``busy`` names the campaign that runs there already; ``disk`` is the random id of its scratch folder, which changes
-    when the disk is lost.
+    ``busy`` names the campaign that runs there already, which ``shares`` the host or has all of it; ``disk`` is the
+    random id of its scratch folder, which changes when the disk is lost.
     """
 
     host: str
@@ -76,6 +76,7 @@ class HostFacts:
     clock_offset: float = 0.0
     busy: str | None = None
     boot: str = ""
+    shares: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -474,7 +474,7 @@ class _Decision:
                 if host not in self._view.silent or self._now - self._view.silent[host] < self._plan.patience:
                     unknown.append(host)
                 self._inspect(self._view.nodes[host])
-            elif inspected.facts.busy is None or self._unsettled.get(host):
+            elif self._free_of_others(inspected.facts) or self._unsettled.get(host):
                 known.append(host)
                 self._busy(host, None)
             else:  # another study's, or a campaign of its own
@@ -491,13 +491,14 @@ class _Decision:
         for cell, missing, why in waiting:
             mine = [one for one in past if one.cell != cell.name and not one.lost]
             taken = {one.host for one in mine if one.variant == cell.variant} if self._plan.hosts.apart else set()
-            free = {host for host in known if room[host] > 0 and self._ready(host)}
+            among = known
             if self._plan.hosts.count is not None and len(used) >= self._plan.hosts.count:
-                free &= used
+                among = [host for host in known if host in used]
+            free = {host for host in among if room[host] > 0 and self._ready(host)}
             before = {one.host for one in past if one.cell == cell.name}
             if {*known} - before - taken:
                 free -= before
-            if (to := choose(cell, known, past, self._plan.seed, apart=self._plan.hosts.apart, free=free)) is None:
+            if (to := choose(cell, among, past, self._plan.seed, apart=self._plan.hosts.apart, free=free)) is None:
                 self._hopeless(cell, missing, why, taken, {*known, *unknown})
                 continue
             number = len(self._cell(cell.name).attempts) + 1
@@ -509,6 +510,9 @@ class _Decision:
                 room[to] = 0  # one placement a host at a time: the next one is decided with this one known
                 used.add(to)
                 past.append(Placement(cell.name, cell.variant, to))
+
+    def _free_of_others(self, facts: HostFacts) -> bool:
+        return facts.busy is None or (facts.shares and not self._plan.hosts.exclusive)
 
     def _ready(self, host: str) -> bool:
         """Whether an attempt may be placed on a host now; its facts are asked for again where they are too old."""

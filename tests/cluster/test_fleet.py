@@ -161,27 +161,42 @@ class TestReservation:
 
     @pytest.mark.slow
     def test_devices_of_a_shared_host(self, cluster: LocalCluster, scratch: str, tmp_path: Path) -> None:
-        campaign = order_of(tmp_path, scratch)
+        """A campaign that was stopped, and whose GPU another one has now, is resumed with the one that is left."""
         share = Reservation(exclusive=False, cpus=1.0, gpus=1)
-        keys = [AttemptKey("study-1", f"shared-{number}", 1) for number in (1, 2)]
+        first, second = (AttemptKey("study-1", f"shared-{number}", 1) for number in (1, 2))
+        campaigns = {key: order_of(tmp_path, scratch).campaign for key in (first, second)}
 
-        async def devices() -> set[str]:
+        def visible(seen: Look) -> str:
+            assert seen.runner is not None, seen
+            device = psutil.Process(seen.runner).environ()["CUDA_VISIBLE_DEVICES"]
+            assert seen.devices == (device,)
+            return device
+
+        async def begin(fleet: RayFleet, b: Node, key: AttemptKey) -> str:
+            assert await fleet.reserve(key, b, share)
+            return visible(await fleet.start(b, Order(key, campaigns[key], scratch, {}, exclusive=False)))
+
+        async def devices() -> list[str]:
             async with connected(cluster) as fleet:
                 b = await node_of(fleet, "b")
-                found = set()
                 try:
-                    for key in keys:
-                        assert await fleet.reserve(key, b, share)
-                        seen = await fleet.start(b, Order(key, campaign.campaign, scratch, {}, exclusive=False))
-                        assert seen.runner is not None, seen
-                        found.add(psutil.Process(seen.runner).environ()["CUDA_VISIBLE_DEVICES"])
-                        psutil.Process(seen.runner).kill()
+                    found = [await begin(fleet, b, first)]
+                    seen = await fleet.stop(b, first, scratch)
+                    deadline = time.monotonic() + 180
+                    while seen.state == "running":
+                        assert time.monotonic() < deadline
+                        await asyncio.sleep(1)
+                        (seen,) = await fleet.look(b, [first], scratch)
+                    await fleet.release(first)
+                    found.append(await begin(fleet, b, second))
+                    assert await fleet.reserve(first, b, share)
+                    found.append(visible(await fleet.resume(b, first, scratch)))
+                    return found
                 finally:
-                    for key in keys:
+                    for key in campaigns:
                         await fleet.release(key)
-                return found
 
-        assert asyncio.run(devices()) == {"0", "1"}
+        assert asyncio.run(devices()) == ["0", "0", "1"]
 
 
 class TestCalls:

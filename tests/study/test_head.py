@@ -120,8 +120,14 @@ def layout(tmp_path: Path) -> StudyLayout:
     return StudyLayout(tmp_path)
 
 
-def run(layout: StudyLayout, fleet: OneHost, attempts: int = 2, patience: float = 0.5) -> tuple[str, StudyState]:
-    plan = Plan([Cell("c", "v", 1, {}, "", 60.0)], HostsTable(), attempts, patience)
+def run(
+    layout: StudyLayout,
+    fleet: OneHost,
+    attempts: int = 2,
+    patience: float = 0.5,
+    hosts: HostsTable = HostsTable(),  # noqa: B008 - frozen
+) -> tuple[str, StudyState]:
+    plan = Plan([Cell("c", "v", 1, {}, "", 60.0)], hosts, attempts, patience)
     with contextlib.closing(Ledger(layout.ledger)) as ledger:
         head = Head(Subject("s", plan), layout, fleet, ledger=ledger, folded=Fold(), tell=lambda _: None)
         outcome = asyncio.run(asyncio.wait_for(head.run(), 60))
@@ -202,6 +208,31 @@ class TestHead:
         assert fleet.asked >= 4
         waits = [one for one in read_ledger(layout.ledger) if isinstance(one, events.HostBusy)]
         assert [(one.host, one.by) for one in waits] == [("a", "other"), ("a", None)]
+
+    @pytest.mark.parametrize(
+        ("exclusive", "shares", "waits"), [(False, True, False), (False, False, True), (True, True, True)]
+    )
+    def test_an_attempt_beside_another_study(
+        self, layout: StudyLayout, *, exclusive: bool, shares: bool, waits: bool
+    ) -> None:
+        """Where both take a part of the host."""
+
+        class Busy(OneHost):
+            asked = started = 0
+
+            async def facts(self, node: Node, scratch: str) -> HostFacts:
+                self.asked += 1
+                known = await super().facts(node, scratch)
+                return replace(known, busy="other", shares=shares) if self.asked < 4 else known
+
+            async def start(self, node: Node, order: Order) -> Look:
+                self.started = self.asked
+                return await super().start(node, order)
+
+        fleet = Busy()
+        outcome, _ = run(layout, fleet, hosts=HostsTable(exclusive=exclusive))
+        assert outcome == "completed"
+        assert (fleet.started > 3) == waits
 
     def test_a_host_whose_clock_was_set_right_is_used(self, layout: StudyLayout) -> None:
         class Late(OneHost):

@@ -159,7 +159,8 @@ class TestStart:
     def test_a_busy_host(self, order: Callable[..., Order], scratch: Path) -> None:
         other = AttemptKey("t", "w-r1", 1)
         assert start(HOST, order()).state == "running"
-        assert facts(HOST, str(scratch), time.time()).busy == "study s, v-r1, attempt 1"
+        known = facts(HOST, str(scratch), time.time())
+        assert (known.busy, known.shares) == ("study s, v-r1, attempt 1", False)
         refused = start(HOST, order(other, exclusive=False))
         assert refused.state == "refused"
         assert "study s" in (refused.why or "")

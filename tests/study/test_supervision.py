@@ -79,6 +79,24 @@ class TestDecide:
         check(world)
         assert used == [2]
 
+    @pytest.mark.parametrize(("cpus", "together", "hours"), [(4.0, 2, 9), (2.0, 4, 5), (8.0, 1, 17)])
+    def test_cells_share_a_host(self, cpus: float, together: int, hours: int) -> None:
+        world = World(plan(4, exclusive=False, cpus=cpus, count=1), ["a", "b"])
+        most: list[int] = []
+
+        def count() -> None:
+            used = [sum(one.state == "running" for one in host.attempts.values()) for host in world.hosts.values()]
+            assert min(used) == 0
+            most.append(max(used))
+
+        for hour in range(20):
+            world.at((hour + 0.9) * HOUR, count)
+        world.run(1e6)
+        check(world)
+        assert len(counted(world)) == 4
+        assert max(most) == together
+        assert world.now - 1000 < hours * HOUR
+
     def test_a_host_that_returns_in_time_is_adopted(self) -> None:
         world = World(plan(1), ["a"])
         world.at(HOUR, lambda: world.kill_host("a", runner=False))

@@ -307,6 +307,8 @@ class World:
 
     def _reserve(self, name: str, at: AttemptId) -> bool:
         host = self.hosts[name]
+        if not self.plan.hosts.exclusive:  # there is room: that of every cell is counted by who decides
+            return True
         if host.reserved not in (None, at):
             return False
         for other in self.hosts.values():
@@ -324,6 +326,8 @@ class World:
             one.state = host.outcome
 
     def _exclusive(self, host: VirtualHost, at: AttemptId) -> None:
+        if not self.plan.hosts.exclusive:
+            return
         self.both += [f"{at} beside {other} on {host.name}" for other, one in host.attempts.items()
                       if one.state == "running" and other != at]  # fmt: skip
 

@@ -26,6 +26,7 @@ def facts(host: str, scratch: str, asked_wall: float) -> HostFacts:
     disk = folder.disk()
     known = machine()
     driver, cuda, gpus = _devices()
+    running = sorted(occupants(folder), key=lambda one: not one.exclusive)
     with writing(folder.root):
         free = shutil.disk_usage(folder.root).free
     return HostFacts(
@@ -44,8 +45,9 @@ def facts(host: str, scratch: str, asked_wall: float) -> HostFacts:
         packages=installed_packages(),
         free=free,
         clock_offset=offset,
-        busy=next((one.name for one in occupants(folder)), None),
+        busy=running[0].name if running else None,
         boot=boot_id(),
+        shares=bool(running) and not running[0].exclusive,
     )
 
 
