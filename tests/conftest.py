@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -192,6 +193,22 @@ def campaign_file(tmp_path: Path) -> Callable[..., Path]:
         return write_campaign(tmp_path, *ports, duration=duration, warmup=warmup, extra=extra)
 
     return write
+
+
+@pytest.fixture(scope="session")
+def libraries(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the stand-in for NVML, as of today's drivers (``new``) and as of those before 510 (``old``)."""
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    if compiler is None:
+        pytest.skip("there is no C compiler to build the stand-in for NVML with")
+    folder = tmp_path_factory.mktemp("nvml")
+    source = ROOT / "tests" / "sampling" / "nvml_standin.c"
+    for name, define in ("new", "-DNEW_DRIVER"), ("old", "-DOLD_DRIVER"):
+        (folder / name).mkdir()
+        library = folder / name / "libnvidia-ml.so.1"
+        flags = ["-std=c11", "-D_POSIX_C_SOURCE=200809L", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", define]
+        subprocess.run([compiler, *flags, "-o", str(library), str(source)], check=True)
+    return folder
 
 
 @pytest.fixture

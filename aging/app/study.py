@@ -19,6 +19,7 @@ from aging.app.study_store import mirrored, send, store_of
 from aging.campaign.load import read_campaign
 from aging.core.clock import ticks
 from aging.core.errors import AgingError, ExitCode, InconclusiveError, writing
+from aging.core.package_code import check_unchanged
 from aging.core.processes.ownership import is_running
 from aging.core.processes.ownership import send as send_signal
 from aging.core.tasks import cancel_all
@@ -134,7 +135,10 @@ def resume_study(
         raise LockedError(directory, owner)
     where = address or state.cluster
     if where is None:
-        raise AgingError(f"{directory}: no cluster is known; name it: --cluster ADDRESS")
+        raise AgingError(
+            f"{directory}: no cluster is known; name it: --cluster ADDRESS. A cell that is a job of a batch system "
+            "goes on with the command of its job: aging run STUDY.toml --cell N --study ID"
+        )
 
     store = store_of(plan.file, layout)
 
@@ -232,7 +236,7 @@ async def _run(  # noqa: PLR0913 - a study, where it runs and how
                 outcome = await head.run()
             finally:
                 await cancel_all([viewing])
-        account = accounting(plan.file.name, plan.cells, head.state, time.time())
+        account = accounting(plan.file.name, plan.cells, head.state, time.time(), hosts=plan.file.hosts)
         return StudyRun(outcome, layout, account, address, _unstopped(head.state))
 
 
@@ -265,7 +269,7 @@ async def _view(head: Head, plan: StudyPlan, pid: int, console: Console) -> None
     """Show the cells: a table on a terminal, else some lines now and then, beside what happens."""
 
     def account() -> Accounting:
-        return accounting(plan.file.name, plan.cells, head.state, time.time(), pid)
+        return accounting(plan.file.name, plan.cells, head.state, time.time(), pid, hosts=plan.file.hosts)
 
     if not console.is_terminal:
         async for _ in ticks(_PLAIN_SECONDS, time.monotonic() + _PLAIN_SECONDS):
@@ -290,6 +294,7 @@ def _concluded(run: StudyRun, console: Console) -> StudyRun:
     for line in lines(run.account):
         say(line)
     if any(row.status == "counted" for row in run.account.rows):
+        check_unchanged(f"The results are here; to have their findings: aging analyze {run.layout.root}")
         written: Any = asyncio.run(call(_ANALYSIS, str(run.layout.root), shown=True))
         unread = _show_findings(run, console)
         for name, path in written.items():

@@ -79,6 +79,24 @@ class HostBusy(StudyEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HostReserved(StudyEvent):
+    """A host that cells wait for, whose CPUs or GPUs the cluster holds for ``by``; None: not any more."""
+
+    KIND: ClassVar[str] = "host_reserved"
+    host: str
+    by: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostSilent(StudyEvent):
+    """A host of the cluster that does not answer, and ``why``; None: it answers again."""
+
+    KIND: ClassVar[str] = "host_silent"
+    host: str
+    why: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HostReturned(StudyEvent):
     """A lost host joined again."""
 

@@ -67,7 +67,8 @@ class CellState:
 class HostState:
     """A host. ``lost`` is since when it is gone (epoch seconds), ``refused`` why it may not run cells.
 
-    ``busy`` is the attempt of another study that cells wait for, ``busy_since`` when that was first seen.
+    ``busy`` is the attempt of another study that cells wait for, ``busy_since`` when that was first seen;
+    ``reserved_by`` for whom the cluster holds what a cell needs there; ``silent`` why it does not answer.
     """
 
     name: str
@@ -76,6 +77,8 @@ class HostState:
     refused: str | None = None
     busy: str | None = None
     busy_since: float | None = None
+    reserved_by: str | None = None
+    silent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +145,13 @@ class Fold:
             case events.HostBusy(host=host, by=by):
                 since = None if by is None else event.wall
                 self._hosts[host] = replace(self._host(host), busy=by, busy_since=since)
-            case events.HostLost():
-                known = self._host(event.host)
-                self._hosts[event.host] = replace(known, lost=event.wall, busy=None, busy_since=None)
+            case events.HostReserved(host=host, by=by):
+                self._hosts[host] = replace(self._host(host), reserved_by=by)
+            case events.HostSilent(host=host, why=why):
+                self._hosts[host] = replace(self._host(host), silent=why)
+            case events.HostLost(host=host):
+                known = self._host(host)
+                self._hosts[host] = HostState(host, known.facts, lost=event.wall, refused=known.refused)
             case events.HostReturned():
                 self._hosts[event.host] = replace(self._host(event.host), lost=None)
             case events.AttemptPlaced():

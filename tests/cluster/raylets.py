@@ -19,11 +19,14 @@ RAY = (sys.executable, "-m", "ray.scripts.scripts")
 AUTHENTICATION = {"RAY_AUTH_MODE": "disabled"}
 """For nodes and drivers: else a head asks for a token where the home folder has one, and the others send none."""
 
-_START_SECONDS = 90.0
+_START_SECONDS = 150.0
 _STORE_BYTES = 80_000_000
 
 _HEALTH = {"RAY_health_check_period_ms": "1000"}
 """A killed node is dead after 5 s, not 15: five checks are refused. A slow one has 10 s for each, as ever."""
+
+_PATIENCE = {"RAY_raylet_start_wait_time_s": f"{_START_SECONDS - 5:.0f}"}
+"""A node that joins takes 5 s, and over the 30 s of Ray's own limit where both cores are busy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +124,7 @@ class LocalCluster:
         common += () if site.address is None else (f"--node-ip-address={site.address}",)
         common += ("--max-worker-port=0", "--dashboard-agent-listen-port=0", "--memory=1000000000", "--block")
         clean = {name: text for name, text in os.environ.items() if not name.startswith("RAY_")}
-        clean |= {"RAY_USAGE_STATS_ENABLED": "0", **AUTHENTICATION, **environment}
+        clean |= {"RAY_USAGE_STATS_ENABLED": "0", **AUTHENTICATION, **_PATIENCE, **environment}
         with log.open("wb") as out:
             starter = psutil.Popen(
                 [*site.enter, *RAY, "start", *options, *common],

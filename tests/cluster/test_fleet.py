@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,13 +18,18 @@ from pathlib import Path
 import psutil
 import pytest
 
-from aging.cluster.fleet import connect
+import aging.cluster.fleet
+from aging.cluster.fleet import RayFleet, connect
+from aging.core import package_code
 from aging.core.errors import AgingError
-from aging.study.fleet import AttemptKey, Held, HostLostError, Look, Node, Order, Reservation
+from aging.core.package_code import ChangedCodeError
+from aging.study.assignment import fits
+from aging.study.fleet import AttemptKey, Held, HostLostError, Look, Node, Order, OtherCodeError, Reservation
 from aging.study.reservations import free, holdings
+from aging.study.schema import HostsTable
 from tests.cluster.fleets import KEY, connected, node_of, order_of
 from tests.cluster.raylets import LocalCluster
-from tests.conftest import unused_port
+from tests.conftest import ROOT, unused_port
 
 FILL = """
 import sys
@@ -333,6 +339,45 @@ class TestCalls:
         finally:
             cluster.kill("bare")
 
+    def test_a_host_with_other_code_and_one_with_another_driver(
+        self, cluster: LocalCluster, scratch: str, tmp_path: Path, libraries: Path
+    ) -> None:
+        """Both are named before anything is done there: one whose package was edited, one by what its NVML reads."""
+        shutil.copytree(ROOT / "aging", tmp_path / "aging", ignore=shutil.ignore_patterns("__pycache__"))
+        with (tmp_path / "aging" / "study" / "host" / "looks.py").open("a") as edited:
+            edited.write("# another line\n")
+        script = tmp_path / "nvml"
+        script.write_text("driver 535.10\ncuda 12020\ndevice\ntotal 85899345920\nmax_clock 1980\n")
+        cluster.start("edited", environment={"PYTHONPATH": str(tmp_path)})
+        standin = {"LD_LIBRARY_PATH": str(libraries / "new"), "NVML_STANDIN": str(script)}
+        cluster.start("gpu", gpus=1, environment=standin)
+        table = HostsTable.model_validate({"gpus": 1, "driver": ">=550,<560"})
+
+        async def ask() -> str | None:
+            async with connected(cluster) as fleet:
+                edited, gpu = await node_of(fleet, "edited"), await node_of(fleet, "gpu")
+                with pytest.raises(OtherCodeError, match="edited"):
+                    await fleet.facts(edited, scratch)
+                with pytest.raises(OtherCodeError, match="edited"):
+                    await fleet.start(edited, order_of(tmp_path, scratch))
+                told = await fleet.facts(gpu, scratch)
+                assert (told.driver, told.cuda) == ("535.10", "12.2")
+                assert [(one.model, one.memory, one.clock_mhz) for one in told.gpus] == [
+                    ("Stand-in 0", 80 * 2**30, 1980)
+                ]
+                assert fits(gpu, told, table.model_copy(update={"driver": ">=535,<560"})) is None
+                return fits(gpu, told, table)
+
+        try:
+            why = asyncio.run(ask())
+            assert not list(Path(scratch).glob("edited/*/*"))
+        finally:
+            cluster.kill("edited")
+            cluster.kill("gpu")
+        assert why is not None
+        assert "535.10" in why
+        assert ">=550,<560" in why
+
     @pytest.mark.slow
     def test_reaping_raylet_is_refused(self, cluster: LocalCluster, scratch: str, tmp_path: Path) -> None:
         setting = "RAY_kill_child_processes_on_worker_exit_with_raylet_subreaper"
@@ -350,7 +395,24 @@ class TestCalls:
 
 
 class TestConnection:
-    def test_its_process_is_killed(self, cluster: LocalCluster) -> None:
+    def test_the_code_was_changed(self, cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A connection that was lost is made again by a process of the new code: it is not used."""
+
+        async def use() -> None:
+            async with connected(cluster) as fleet:
+                await fleet.nodes()
+                await fleet.close()
+                for module in package_code, aging.cluster.fleet:
+                    monkeypatch.setattr(module, "code_at_start", lambda *_: "another")
+                monkeypatch.setattr("aging.cluster.fleet._RECONNECT_SECONDS", 0.0)
+                with pytest.raises(ChangedCodeError, match="aging resume"):
+                    await fleet.nodes()
+
+        asyncio.run(use())
+
+    def test_its_process_is_killed(self, cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(aging.cluster.fleet, "_RECONNECT_SECONDS", 3600.0)
+
         async def use() -> None:
             async with connected(cluster) as fleet:
                 before = await fleet.nodes()
@@ -362,6 +424,7 @@ class TestConnection:
                 await asyncio.sleep(0.1)
                 with pytest.raises(HostLostError):
                     await fleet.nodes()
+                monkeypatch.setattr(aging.cluster.fleet, "_RECONNECT_SECONDS", 0.0)
                 deadline = time.monotonic() + 60
                 while time.monotonic() < deadline:
                     try:

@@ -27,7 +27,7 @@ def account_of(layout: StudyLayout, plan: StudyPlan) -> Accounting:
     """Every cell of a study accounted for, now. Raises ResultsError."""
     owner = owner_of(layout.root)
     runner = owner.pid if owner is not None and owner.role == "study" else None
-    return accounting(plan.file.name, plan.cells, state_of(layout), time.time(), runner)
+    return accounting(plan.file.name, plan.cells, state_of(layout), time.time(), runner, hosts=plan.file.hosts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,7 +73,7 @@ class TestAccounting:
 
     def test_a_waiting_cell_names_what_it_waits_for(self) -> None:
         hosts = {name: HostState(name, busy=f"study s, {name}-r1, attempt 1") for name in "edcba"}
-        account = accounting("versions", _cells(1), StudyState(hosts=hosts), _NOW, 7)
+        account = accounting("versions", _cells(1), StudyState(hosts=hosts, started=0.0), _NOW, 7)
         assert account.rows[0].why == (
             "a runs study s, a-r1, attempt 1; b runs study s, b-r1, attempt 1; c runs study s, c-r1, attempt 1; "
             "2 more hosts are busy"
@@ -95,6 +95,19 @@ class TestAccounting:
     def test_no_process(self) -> None:
         assert _account().state == "abandoned"
         assert "aging resume" in lines(_account())[0]
+
+    def test_cells_that_are_jobs(self) -> None:
+        """No process runs the whole, and none has an outcome to write."""
+        done = [_counted(f"v01-r{place:02d}", "a") for place in range(1, 9)]
+        state = StudyState(cells={one.name: one for one in done})
+        account = accounting("versions", _cells(8), state, _NOW)
+        assert account.state == "completed"
+        assert "resume" not in lines(account)[0]
+        state = StudyState(cells={one.name: one for one in done[:-1]})
+        account = accounting("versions", _cells(8), state, _NOW)
+        assert account.state == "abandoned"
+        assert "--cell" in lines(account)[0]
+        assert "resume" not in lines(account)[0]
 
     def test_stopping(self) -> None:
         running = _with("v01-r01", Attempt(1, "c", 0.0, "running"))
