@@ -21,7 +21,7 @@ SCRIPT = ROOT / "docs" / "examples" / "cluster" / "measured-host.sh"
 PAUSE, STAY = 40, 15
 STUDY = """
 name = "turns"
-campaign = "campaign.toml"
+campaign = "{campaign}"
 replicates = 1
 patience = "10m"
 [hosts]
@@ -58,8 +58,8 @@ def ray_processes(script: psutil.Popen) -> list[psutil.Process]:
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_nothing_of_ray_while_it_measures(cluster: LocalCluster, tmp_path: Path, scratch: str) -> None:
-    write_campaign(tmp_path, unused_port(), unused_port(), duration="150s", warmup="1s")
-    (tmp_path / "study.toml").write_text(STUDY.format(scratch=scratch))
+    campaign = write_campaign(tmp_path, unused_port(), unused_port(), duration="150s", warmup="1s")
+    (tmp_path / "study.toml").write_text(STUDY.format(scratch=scratch, campaign=campaign.name))
     argv = [sys.executable, "-m", "aging", "run", "study.toml", "--cluster", cluster.address, "--results", "results"]
     with turning_host(cluster, tmp_path, scratch) as script, (tmp_path / "study.log").open("wb") as log:
         study = psutil.Popen(argv, cwd=tmp_path, stdout=log, stderr=log)
