@@ -40,7 +40,7 @@ Aging = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    settings.load_profile("quick" if config.getoption("markexpr").startswith("not slow") else "thorough")
+    settings.load_profile("quick" if config.getoption("markexpr").startswith("not thorough") else "thorough")
 
 
 def pytest_collection_finish() -> None:

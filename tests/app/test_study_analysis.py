@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 from pathlib import Path
 
 import pytest
@@ -13,13 +12,13 @@ from aging.app import study_analysis
 from aging.study import events
 from aging.study.layout import StudyLayout
 from aging.study.ledger import Ledger
-from tests.conftest import ROOT
+from tests.builders import ended
 
 
 def test_findings_that_are_older_than_the_end_are_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     layout = StudyLayout(tmp_path)
     cell = layout.attempt("c", 1)
-    shutil.copytree(ROOT / "results" / "first-look", cell)
+    ended(cell)
     with contextlib.closing(Ledger(layout.ledger)) as ledger:
         ledger.record(events.AttemptPlaced(cell="c", number=1, host="h1"))
         ledger.record(events.AttemptSeen(cell="c", number=1, state="completed"))

@@ -147,6 +147,7 @@ def test_one_run() -> None:
         estimate({"a": [0, 1]}, [Observation({"a": 0}, 1.0)])
 
 
+@pytest.mark.thorough
 @settings(deadline=None, max_examples=40)
 @given(
     coefficients=st.lists(st.floats(-1e6, 1e6), min_size=10, max_size=10),
