@@ -6,6 +6,8 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from aging.store.results import open_results
 from tests.conftest import Aging, result_directory
 
