@@ -124,6 +124,13 @@ def reference() -> Iterator[Callable[..., str]]:
         yield start
 
 
+@pytest.fixture(scope="session")
+def plain_server() -> Iterator[str]:
+    """The base URL of one reference server without flags, for all tests that only ask it something."""
+    with reference_servers() as start:
+        yield start()
+
+
 def wait_for(condition: Callable[[], bool], message: str, seconds: float = 180.0) -> None:
     """Poll a condition; fail with ``message`` when it never holds."""
     deadline = time.monotonic() + seconds

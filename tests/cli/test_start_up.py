@@ -13,7 +13,7 @@ import pytest
 import aging.stats.trend_tests
 from aging.cli.main import parser
 from aging.runner.catalogue import Catalogue
-from tests.builders import flat, synthetic
+from tests.builders import flat, synthetic, unsealed
 from tests.conftest import Aging
 from tests.virtual_campaign import small_campaign
 
@@ -88,7 +88,7 @@ def test_observation_imports_what_it_needs(tmp_path: Path) -> None:
 
 
 def test_status_validate_and_trend_import_nothing_heavy(tmp_path: Path) -> None:
-    synthetic(tmp_path / "c", {"a": flat})
+    unsealed(synthetic(tmp_path / "c", {"a": flat}).layout.source("a", "requests"))  # sealed ones need pyarrow
     file, series = tmp_path / "c.toml", tmp_path / "a.csv"
     file.write_text(with_test("three_pw"))
     series.write_text("t,rss\n" + "".join(f"{10 * k},{k * k % 7}\n" for k in range(100)))
