@@ -67,6 +67,7 @@ def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pip_at_hand: None) -
     return folder
 
 
+@pytest.mark.thorough
 def test_failed_build_continues(tmp_path: Path, wheels: Path) -> None:
     environments = tmp_path / "environments"
     needs = ("Helper==2.0+cpu", "sound", 'windows; sys_platform == "win32"', 'extra; extra == "more"')

@@ -84,6 +84,7 @@ def test_next_run_waits_for_port(tmp_path: Path) -> None:
     assert baseline.details["memory_bytes"] == campaign.memory_used
 
 
+@pytest.mark.thorough
 def test_next_run_waits_for_memory(tmp_path: Path) -> None:
     campaign = VirtualCampaign(tmp_path, small_campaign(*TURNS, head="settle = '20s'"))
     before = campaign.memory_used

@@ -53,8 +53,15 @@ def assert_no_loss(ran: VirtualCampaign, requests: int = 119) -> None:
     assert (leak["status"] == "ok").all(), leak["error"].dropna().unique()
 
 
-@pytest.mark.parametrize("policy", [PERIODIC, THRESHOLD])
-@pytest.mark.parametrize("action", ["restart", "replace"])
+@pytest.mark.parametrize(
+    ("policy", "action"),
+    [
+        (PERIODIC, "restart"),
+        (THRESHOLD, "replace"),
+        pytest.param(PERIODIC, "replace", marks=pytest.mark.thorough),
+        pytest.param(THRESHOLD, "restart", marks=pytest.mark.thorough),
+    ],
+)
 def test_no_request_is_lost(tmp_path: Path, policy: str, action: str) -> None:
     ran = campaign(tmp_path, policy, action, duration="120s")
     assert ran.run() == 0, ran.output
