@@ -74,14 +74,21 @@ CLEAN = {
 }
 
 
-@pytest.mark.parametrize("text", LEAKS.values(), ids=LEAKS)
+def some(texts: dict[str, str], *quick: str) -> list[Any]:
+    """The texts as parameters: these are tried by every run of the tests, the others by a thorough one."""
+    return [
+        pytest.param(text, id=name, marks=() if name in quick else pytest.mark.thorough) for name, text in texts.items()
+    ]
+
+
+@pytest.mark.parametrize("text", some(LEAKS, "python", "C"))
 def test_a_leak_fails(run: Run, text: str) -> None:
     result = run(text)
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["leak: the test's body keeps * the limit is *"])
 
 
-@pytest.mark.parametrize("text", CLEAN.values(), ids=CLEAN)
+@pytest.mark.parametrize("text", some(CLEAN, "nothing", "bounded cache"))
 def test_what_does_not_leak_passes(run: Run, text: str) -> None:
     run(text).assert_outcomes(passed=1)
 
