@@ -19,6 +19,8 @@ import psutil
 import pytest
 from hypothesis import settings
 
+gc.disable()  # until all is imported and collected: nothing of that is garbage, and looking takes a quarter of the time
+
 # One thread each: the suite shares two cores with the servers it starts.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -47,6 +49,7 @@ def pytest_collection_finish() -> None:
     """What has been imported and collected stays: no collection of garbage need look at it again."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)
