@@ -92,6 +92,7 @@ def test_failed_build_continues(tmp_path: Path, wheels: Path) -> None:
     assert state(ENGINE) == "not installed"
 
 
+@pytest.mark.thorough
 def test_other_release(wheels: Path) -> None:
     """It has an environment of its own beside the pinned one, with the extras and what is left out of it."""
     pinned = Requirements("engine-cpu", ("engine-cpu[server]==1.0", "helper==2.0"), left_out=("sound",))

@@ -35,6 +35,7 @@ def test_silent_server_and_recovery(tmp_path: Path) -> None:
     assert not campaign.problems("leak")
 
 
+@pytest.mark.thorough
 def test_memory_floor_ends_offender(tmp_path: Path) -> None:
     campaign = VirtualCampaign(tmp_path, small_campaign(*TWO, head='watchdogs.memory_floor = "1GiB"'))
     campaign.at(30, lambda: setattr(campaign, "memory_available", 2**29))
