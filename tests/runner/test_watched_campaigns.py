@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.killing import assert_nothing_lost
 from tests.virtual_campaign import VirtualCampaign, small_campaign
 
