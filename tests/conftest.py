@@ -20,6 +20,8 @@ import psutil
 import pytest
 from hypothesis import settings
 
+gc.disable()  # until all is imported and collected: nothing of that is garbage, and looking takes a quarter of the time
+
 # One thread each: the suite shares two cores with the servers it starts.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -41,13 +43,14 @@ Aging = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    settings.load_profile("quick" if config.getoption("markexpr").startswith("not slow") else "thorough")
+    settings.load_profile("quick" if config.getoption("markexpr").startswith("not thorough") else "thorough")
 
 
 def pytest_collection_finish() -> None:
     """What has been imported and collected stays: no collection of garbage need look at it again."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)
@@ -123,6 +126,13 @@ def reference() -> Iterator[Callable[..., str]]:
     """Start reference servers of the test's own, in processes of their own."""
     with reference_servers() as start:
         yield start
+
+
+@pytest.fixture(scope="session")
+def plain_server() -> Iterator[str]:
+    """The base URL of one reference server without flags, for all tests that only ask it something."""
+    with reference_servers() as start:
+        yield start()
 
 
 def wait_for(condition: Callable[[], bool], message: str, seconds: float = 180.0) -> None:

@@ -2,10 +2,10 @@
 
 ::
 
-    python -m analysis.study.ray_node [--seconds 120] [--with default documented …]
+    python -m analysis.study.ray_node [--seconds 120] [--try RAY_name=value …]
 
-Starts a head and, one after another, a node with each of the settings; all of them are measured at the same time, in
-the same seconds, while nothing is asked of them. CPU is a share of one core; memory is resident, proportional (pages
+Starts a head and a node for each of the settings, one after another; the nodes are measured at the same time, while
+nothing is asked of them. CPU is a share of one core; memory is resident, proportional (pages
 that several processes map are divided among them) and unshared, in MB. The settings called ``documented`` are those of
 ``docs/examples/cluster/measured-host.env``.
 """
@@ -35,6 +35,8 @@ _KINDS = {
     "log_monitor": "log monitor",
     "scripts.scripts": "ray start --block",
 }
+_STAYING = ("raylet", "dashboard agent", "runtime env agent")
+"""With ``--include-log-monitor=false`` and without ``--block``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,25 +97,29 @@ def _cpu(process: psutil.Process) -> float:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=120.0)
-    parser.add_argument("--try", nargs="*", default=(), dest="tried", metavar="NAME=VALUE", help="one node more each")
+    parser.add_argument(
+        "--try", nargs="*", default=(), dest="tried", metavar="NAME=VALUE", help="and one node more each"
+    )
     options = parser.parse_args()
     settings: dict[str, Mapping[str, str]] = {"default": {}, "documented": documented()}
     for one in options.tried:
         name, _, text = one.partition("=")
-        settings[one] = {name: text}
-    cluster = new_cluster(unused_port())
+        settings[one] = {**documented(), name: text}
+    clusters = {name: new_cluster(unused_port()) for name in settings}
     try:
-        cluster.start_head()
-        for host, environment in settings.items():
-            cluster.start(host.replace("=", "-"), environment=environment)
+        for name, cluster in clusters.items():
+            cluster.start_head(environment=settings[name])
+            cluster.start("a", environment=settings[name])
         time.sleep(_SETTLING_SECONDS)
-        found = costs({host: list(processes_of(cluster, host.replace("=", "-"))) for host in settings}, options.seconds)
+        found = costs({name: list(processes_of(cluster, "a")) for name, cluster in clusters.items()}, options.seconds)
     finally:
-        cluster.end()
+        for cluster in clusters.values():
+            cluster.end()
     print("| settings | process | % of a core | resident, MB | proportional, MB | unshared, MB |")
     print("|---|---|---|---|---|---|")
     for host, each in found.items():
-        rows = {**each, "all": sum(each.values(), Cost(0.0, 0.0, 0.0, 0.0))}
+        nothing = Cost(0.0, 0.0, 0.0, 0.0)
+        rows = {**each, "raylet and agents": sum((each[kind] for kind in _STAYING), nothing)}
         for kind, one in rows.items():
             print(
                 f"| {host} | {kind} | {100 * one.core:.3f} | {one.resident:.0f} | {one.proportional:.0f} "

@@ -7,11 +7,12 @@ import signal
 import time
 from pathlib import Path
 
-import psutil
 import pytest
 
+from aging.store.results import open_results
+from aging.store.segments import LIVE, SEALED
 from aging.study.events import AttemptResumed, AttemptSeen
-from tests.cluster.raylets import LocalCluster
+from tests.cluster.raylets import LocalCluster, processes_naming
 from tests.cluster.studies import (
     StudyProcess,
     aging,
@@ -27,7 +28,10 @@ from tests.cluster.studies import (
     states,
     write_study,
 )
+from tests.conftest import wait_for
 from tests.killing import assert_nothing_lost, problems
+
+pytestmark = pytest.mark.timeout(1200)
 
 CELLS = ("v01-r01", "v01-r02")
 
@@ -38,7 +42,6 @@ def assert_whole(folder: Path, kills: dict[str, list[float]] | None = None, *, r
         assert (one.number, one.state, one.collected) == (1, "completed", True), log(folder)
         assert one.resumed == resumed + len((kills or {}).get(name, ())), log(folder)
         assert_nothing_lost(collected(folder, name), (kills or {}).get(name, ()), ["leak"])
-    assert set(states(folder)) == set(CELLS)
     assert not list((folder / "scratch").glob("*/*/*/a*"))
 
 
@@ -47,16 +50,9 @@ def assert_interrupted(folder: Path) -> None:
     for name, one in attempts(folder).items():
         assert one.state == "interrupted", log(folder)
         here = collected(folder, name)
-        assert not list(here.rglob("*.live.jsonl"))
-        assert list(here.rglob("*.jsonl.gz")) or list(here.rglob("*.parquet")), list(here.rglob("*"))
-    assert not [one for one in psutil.process_iter() if _is_of(one, str(folder / "scratch"))]
-
-
-def _is_of(process: psutil.Process, text: str) -> bool:
-    try:
-        return any(text in word for word in process.cmdline())
-    except psutil.Error:
-        return False
+        assert not list(here.rglob(f"*{LIVE}"))
+        assert list(here.rglob(f"*{SEALED}"))
+    wait_for(lambda: not processes_naming(str(folder / "scratch")), "processes are left", 30)
 
 
 def assert_completes(folder: Path) -> None:
@@ -68,9 +64,9 @@ def assert_completes(folder: Path) -> None:
 class TestRunnerKilled:
     def test_it_is_resumed_on_its_host(self, cluster: LocalCluster, tmp_path: Path) -> None:
         """By a Ray worker, whose end the next runner survives."""
-        write_study(tmp_path)
+        write_study(tmp_path, cells=1)
         with started(tmp_path, cluster) as study:
-            study.until_running()
+            study.until_running(1)
             one = attempts(tmp_path)["v01-r01"]
             first = runner(one)
             time.sleep(5.0)  # some rows
@@ -82,15 +78,8 @@ class TestRunnerKilled:
             study.until(lambda: not cluster.raylets[one.host].workers(), "the worker stays")
             assert second.is_running()
             assert study.ended() == 0, log(tmp_path)
-        assert attempts(tmp_path)["v01-r02"].resumed == 0
         assert_whole(tmp_path, {"v01-r01": [killed]})
-        assert "resumed" in {one["kind"] for one in problems_of(tmp_path, "v01-r01")}
-
-
-def problems_of(folder: Path, cell: str) -> list[dict[str, object]]:
-    from aging.store.results import open_results
-
-    return problems(open_results(collected(folder, cell)))
+        assert "resumed" in {one["kind"] for one in problems(open_results(collected(tmp_path, "v01-r01")))}
 
 
 class TestInterrupted:
@@ -115,9 +104,9 @@ class TestInterrupted:
     @pytest.mark.slow
     def test_sigterm(self, cluster: LocalCluster, tmp_path: Path) -> None:
         """However often: the cells are drained."""
-        write_study(tmp_path)
+        write_study(tmp_path, cells=1)
         with started(tmp_path, cluster) as study:
-            study.until_running()
+            study.until_running(1)
             for _ in range(3):
                 study.signal(signal.SIGTERM)
                 time.sleep(0.5)
@@ -129,9 +118,9 @@ class TestInterrupted:
     @pytest.mark.slow
     def test_twice(self, cluster: LocalCluster, tmp_path: Path) -> None:
         """The second one ends the process at once; its cells are told, and stopped by another command."""
-        write_study(tmp_path, duration="60s")
+        write_study(tmp_path, cells=1, duration="60s")
         with started(tmp_path, cluster) as study:
-            study.until_running()
+            study.until_running(1)
             study.signal(signal.SIGINT)
             study.until(lambda: state(tmp_path).stopping, "it is not stopping")
             began = time.monotonic()
@@ -161,9 +150,9 @@ class TestStopped:
 
     @pytest.mark.slow
     def test_after_its_process_was_killed(self, cluster: LocalCluster, tmp_path: Path) -> None:
-        write_study(tmp_path)
+        write_study(tmp_path, cells=1)
         with started(tmp_path, cluster) as study:
-            study.until_running()
+            study.until_running(1)
             study.signal(signal.SIGKILL)
             study.process.wait()
             code, told = aging(tmp_path, "status", root(tmp_path))
@@ -211,7 +200,7 @@ class TestFailed:
     @pytest.mark.slow
     def test_a_server_that_does_not_start(self, cluster: LocalCluster, tmp_path: Path) -> None:
         def broken(text: str) -> str:
-            text = text.replace('kind = "reference"', 'kind = "command"\ncommand = ["false"]\nmodel = "m"')
+            text = text.replace('kind = "reference"', 'kind = "command"\ncommand = ["false"]')
             return text.replace('leak_per_request = "16KiB"', "")
 
         write_study(tmp_path, cells=1, study="attempts = 2", campaign=broken)

@@ -10,8 +10,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,37 +27,9 @@ from aging.study.assignment import fits
 from aging.study.fleet import AttemptKey, Held, HostLostError, Look, Node, Order, OtherCodeError, Reservation
 from aging.study.reservations import free, holdings
 from aging.study.schema import HostsTable
+from tests.cluster.fleets import KEY, connected, node_of, order_of
 from tests.cluster.raylets import LocalCluster
-from tests.conftest import ROOT, unused_port, write_campaign
-
-KEY = AttemptKey("study-1", "cell-1", 1)
-
-
-@asynccontextmanager
-async def connected(cluster: LocalCluster) -> AsyncIterator[RayFleet]:
-    fleet = await connect(cluster.address)
-    try:
-        yield fleet
-    finally:
-        await fleet.close()
-
-
-async def node_of(fleet: RayFleet, host: str) -> Node:
-    """A host's living node; a new one is known within seconds."""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        found = next((one for one in await fleet.nodes() if one.host == host), None)
-        if found is not None and found.alive:
-            return found
-        await asyncio.sleep(0.2)
-    raise AssertionError(f"no living node of {host}")
-
-
-def order_of(folder: Path, scratch: str, duration: str = "60s") -> Order:
-    """A campaign of two reference servers."""
-    campaign = write_campaign(folder, unused_port(), unused_port(), duration=duration, warmup="1s")
-    return Order(KEY, campaign.read_text(), scratch, {})
-
+from tests.conftest import ROOT, unused_port
 
 FILL = """
 import sys
