@@ -79,6 +79,10 @@ loads within a cell come from `replicas` of the campaign file.
 the others are compared with. A host is also refused where its release of `aging` or its Python is another, or where
 its clock is more than 2 seconds off. The refusal says what was found and what was asked for.
 
+Cells share a host with `exclusive = false`, also with those of other studies that do: each has `cpus` of the CPUs and
+`devices` of the GPUs that the host has in the cluster, which assigns the GPUs (`CUDA_VISIBLE_DEVICES`). CPUs are
+counted, not bound. Leave `port` of the deployments out: each server takes a free one.
+
 ## Which host takes which cell
 
 Cells are placed in randomized blocks: all combinations of the first replicate in random order, then those of the

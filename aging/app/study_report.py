@@ -30,7 +30,7 @@ def read_study(root: Path, failed: Mapping[str, str] | None = None) -> StudyReco
 
     layout = StudyLayout(root)
     plan = read_plan(layout)
-    events = read_ledger(layout.ledger) if layout.ledger.exists() else ()
+    events = read_ledger(layout.ledger)
     owner = owner_of(root)
     runner = owner.pid if owner is not None and owner.role == "study" else None
     return StudyRecord(root, plan, fold(events), events, analyze_study(root, failed), time.time(), runner)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
@@ -16,7 +17,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from aging.campaign.errors import suggestion, validate_table
 from aging.campaign.key_paths import KeyPath, any_key_path
 from aging.campaign.load import CampaignText, Kinds, campaign_of, read_campaign
-from aging.campaign.schema import Campaign
+from aging.campaign.schema import Campaign, DeploymentOptions
 from aging.core.errors import CampaignError, Mistake, MistakeCode
 from aging.load.schedule.input_files import found_from, input_paths, read_inputs
 from aging.study.host.folder import checked_files
@@ -86,6 +87,8 @@ def load_study(path: Path, kinds: Kinds) -> Study:
     if template is not None:
         valid = _variants(template, raw.get("matrix", {}), kinds, mistakes)
         variants = [_with_inputs(variant, path.parent, files, mistakes) for variant in valid]
+    if file is not None:
+        mistakes += _port_mistakes(file, variants)
     if file is not None and len(variants) * file.replicates > _MOST_CELLS:
         what = f"{len(variants)} combinations times {file.replicates:,} are over {_MOST_CELLS:,} cells; take fewer"
         mistakes.append(Mistake("replicates", what, MistakeCode.OUT_OF_RANGE))
@@ -312,6 +315,26 @@ def _with_inputs(variant: Variant, folder: Path, files: Mapping[str, bytes], mis
     except CampaignError as error:
         mistakes += [Mistake("campaign", str(mistake), mistake.code) for mistake in error.mistakes]
         return variant
+
+
+def _port_mistakes(file: StudyFile, variants: Sequence[Variant]) -> Iterator[Mistake]:
+    """Ports on which servers of several cells would listen on one host."""
+    if file.hosts.exclusive:
+        return
+    servers = [
+        (one.name, one.port)
+        for variant in variants
+        for one in variant.campaign.deployment
+        if isinstance(one, DeploymentOptions) and one.port is not None
+    ]
+    each = 1 if file.hosts.apart else file.replicates  # cells of one combination on one host, at most
+    for (name, port), having in Counter(servers).items():
+        if having * each > 1:
+            what = (
+                f"several cells may share a host, and the server of deployment[{name}] listens on port {port} in each; "
+                "leave its `port` out, or set `exclusive = true`"
+            )
+            yield Mistake("hosts.exclusive", what, MistakeCode.CONFLICT)
 
 
 def _hosts_mistakes(hosts: HostsTable, replicates: int | None) -> Iterator[Mistake]:

@@ -97,6 +97,7 @@ def test_rejuvenation_loses_no_request(ended: Ended) -> None:
     assert ended.results.samples("renewed", "process")["generation"].nunique() >= 2
 
 
+@pytest.mark.thorough
 def test_second_interrupt(tmp_path: Path) -> None:
     file = campaign(tmp_path)
     text = file.read_text().replace('drain = "60s"', 'drain = "10m"').replace('timeout = "60s"', 'timeout = "10m"')

@@ -221,6 +221,8 @@ def test_a_mistake_of_a_combination_names_it(write: Write) -> None:
         ("[hosts]\ncpus = 2", "hosts.cpus", "conflict"),
         ("[hosts]\nexclusive = false\ngpus = 1\ndevices = 2", "hosts.gpus", "conflict"),
         ('[hosts]\ngpus = 0\naccelerator = "H100"', "hosts.accelerator", "conflict"),
+        ("replicates = 2\n[hosts]\nexclusive = false\napart = false", "hosts.exclusive", "conflict"),
+        (f"[matrix]\n{CACHE} = [0, 64]\n[hosts]\nexclusive = false", "hosts.exclusive", "conflict"),
         ("replicates = 3\n[hosts]\ncount = 2", "hosts.count", "conflict"),
         ('[hosts]\nexclusive = "yes"', "hosts.exclusive", "wrong-type"),
     ],
@@ -228,6 +230,11 @@ def test_a_mistake_of_a_combination_names_it(write: Write) -> None:
 def test_a_mistake_has_its_key(write: Write, text: str, where: str, code: str) -> None:
     found = wrong(write(f"{STUDY}{text}\n"))
     assert {name: one.code for name, one in found.items()} == {where: code}
+
+
+@pytest.mark.parametrize("hosts", ["exclusive = true\napart = false", "exclusive = false"])
+def test_a_port_of_cells_that_share_no_host(write: Write, hosts: str) -> None:
+    assert load_study(write(f"{STUDY}replicates = 2\n[hosts]\n{hosts}\n"), KINDS).file.replicates == 2
 
 
 def test_all_mistakes_are_reported_at_once(write: Write) -> None:

@@ -39,7 +39,7 @@ def analyze_study(root: Path, failed: Mapping[str, str] | None = None) -> StudyF
     """
     layout = StudyLayout(root)
     plan = read_plan(layout)
-    state = fold(read_ledger(layout.ledger)) if layout.ledger.exists() else StudyState()
+    state = fold(read_ledger(layout.ledger))
     found: dict[str, Findings] = {}
     unread = dict(failed or {})
     for name, cell in state.cells.items():

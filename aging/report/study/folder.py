@@ -19,15 +19,15 @@ from aging.study.state import StudyState, fold
 
 
 def state_of(layout: StudyLayout) -> StudyState:
-    """The fold of a study's ledger; the empty state of one that never began. Raises ResultsError."""
-    return fold(read_ledger(layout.ledger)) if layout.ledger.exists() else StudyState()
+    """The fold of a study's ledger. Raises ResultsError."""
+    return fold(read_ledger(layout.ledger))
 
 
 def account_of(layout: StudyLayout, plan: StudyPlan) -> Accounting:
     """Every cell of a study accounted for, now. Raises ResultsError."""
     owner = owner_of(layout.root)
     runner = owner.pid if owner is not None and owner.role == "study" else None
-    return accounting(plan.file.name, plan.cells, state_of(layout), time.time(), runner)
+    return accounting(plan.file.name, plan.cells, state_of(layout), time.time(), runner, hosts=plan.file.hosts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,7 @@ def as_json(account: Accounting) -> dict[str, Any]:
     return {
         "study": account.study,
         "state": account.state,
+        "stopping": account.stopping,
         "runner_pid": account.runner,
         "started": account.started,
         "elapsed_seconds": account.elapsed,
