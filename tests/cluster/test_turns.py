@@ -39,7 +39,13 @@ def turning_host(cluster: LocalCluster, folder: Path, scratch: str) -> Iterator[
     program.chmod(0o755)
     environment = {**os.environ, **AUTHENTICATION, "AGING_PAUSE": str(PAUSE), "AGING_STAY": str(STAY)}
     environment["PATH"] = f"{program.parent}:{environment['PATH']}"
-    options = ("--num-cpus=1", "--object-store-memory=80000000", "--memory=1000000000", "--min-worker-port=0")
+    options = (
+        "--num-cpus=1",
+        "--object-store-memory=80000000",
+        "--memory=1000000000",
+        "--min-worker-port=0",
+        "--max-worker-port=0",
+    )
     argv = ["bash", str(SCRIPT), cluster.address, "turning", scratch, *options, "--dashboard-agent-listen-port=0"]
     with (folder / "host.log").open("wb") as log:
         script = psutil.Popen(argv, env=environment, stdout=log, stderr=log, start_new_session=True)
