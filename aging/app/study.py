@@ -19,6 +19,7 @@ from aging.app.study_store import mirrored, send, store_of
 from aging.campaign.load import read_campaign
 from aging.core.clock import ticks
 from aging.core.errors import AgingError, ExitCode, InconclusiveError, writing
+from aging.core.package_code import check_unchanged
 from aging.core.processes.ownership import is_running
 from aging.core.processes.ownership import send as send_signal
 from aging.core.tasks import cancel_all
@@ -34,8 +35,9 @@ from aging.study.events import StudyStarted
 from aging.study.fleet import Fleet
 from aging.study.layout import StudyLayout
 from aging.study.ledger import Ledger, read_ledger
-from aging.study.load import Study, is_study, load_study, study_of_campaign
+from aging.study.load import Study, is_study, load_study, on_hosts, study_of_campaign
 from aging.study.plan_file import StudyPlan, read_plan, write_plan
+from aging.study.roll_call import roll_call
 from aging.study.state import Fold, StudyState
 from aging.study.supervision import Plan
 
@@ -90,7 +92,7 @@ def study_of(file: Path, hosts: int | None) -> Study:
     """
     kinds = Catalogue.discovered().kinds()
     if not is_study(file):
-        return study_of_campaign(read_campaign(file).text, str(file), hosts, kinds)
+        return study_of_campaign(read_campaign(file).text, str(file), hosts, kinds)  # one host where none is said
     study = load_study(file, kinds)
     if hosts is None:
         return study
@@ -98,22 +100,43 @@ def study_of(file: Path, hosts: int | None) -> Study:
     return replace(study, file=study.file.model_copy(update={"hosts": table}))
 
 
-def run_study(
-    study: Study, results: Path, address: str, console: Console, connect: Connect = connect_to_ray
+def run_study(  # noqa: PLR0913 - what, where and how
+    study: Study,
+    results: Path,
+    address: str,
+    console: Console,
+    connect: Connect = connect_to_ray,
+    *,
+    on_all: bool = False,
 ) -> StudyRun:
-    """Run a study on a cluster to its end, and analyze it. Raises AgingError if no cluster answers there."""
+    """Run a study on a cluster to its end, and analyze it; ``on_all``: with a replicate on every host that fits.
+
+    Raises AgingError if no cluster answers there, or no host of it fits.
+    """
 
     async def go() -> StudyRun:
         async with _connected(connect, address) as fleet:
+            planned = await _on_all_hosts(study, fleet, address, console) if on_all else study
             with writing(results / study.file.name):
                 layout = StudyLayout(new_folder(results / study.file.name, time.time()))
-            store = store_of(study.file, layout)
-            plan = write_plan(layout, study)
+            store = store_of(planned.file, layout)
+            plan = write_plan(layout, planned)
             console.print(f"study: {layout.root}", highlight=False, soft_wrap=True)
             async with mirrored(store, layout.root, _teller(console)):
                 return await _run(layout, plan, fleet, address, console=console)
 
     return _concluded(asyncio.run(go()), console)
+
+
+async def _on_all_hosts(study: Study, fleet: Fleet, address: str, console: Console) -> Study:
+    called = await roll_call(fleet, study.file.hosts)
+    if not called.fitting:
+        whys = "; ".join(f"{host}: {why}" for host, why in called.refused.items()) or "it has none"
+        raise AgingError(f"--cluster {address}: no host of the cluster can run the campaign ({whys})")
+    count = len(called.fitting)
+    hosts = "the one host that fits" if count == 1 else f"all {count} hosts that fit"
+    _teller(console)(f"hosts: {hosts} ({', '.join(called.fitting)}), a cell on each; for fewer: --hosts N")
+    return on_hosts(study, count)
 
 
 def resume_study(
@@ -134,7 +157,10 @@ def resume_study(
         raise LockedError(directory, owner)
     where = address or state.cluster
     if where is None:
-        raise AgingError(f"{directory}: no cluster is known; name it: --cluster ADDRESS")
+        raise AgingError(
+            f"{directory}: no cluster is known; name it: --cluster ADDRESS. A cell that is a job of a batch system "
+            "goes on with the command of its job: aging run STUDY.toml --cell N --study ID"
+        )
 
     store = store_of(plan.file, layout)
 
@@ -145,7 +171,7 @@ def resume_study(
             async with mirrored(store, layout.root, _teller(console)):
                 return await _run(layout, plan, fleet, where, console=console, stopping=stopping)
 
-    return _concluded(asyncio.run(go()), console)
+    return _concluded(asyncio.run(go()), console, stopping=stopping)
 
 
 def stop_study(
@@ -193,10 +219,6 @@ def _not_stopped(directory: Path, left: Sequence[str]) -> str:
     )
 
 
-def _continue(run: StudyRun) -> str:
-    return f"To continue: aging resume {run.layout.root}"
-
-
 @contextlib.asynccontextmanager
 async def _connected(connect: Connect, address: str) -> AsyncIterator[ClosableFleet]:
     fleet = await connect(address)
@@ -232,7 +254,7 @@ async def _run(  # noqa: PLR0913 - a study, where it runs and how
                 outcome = await head.run()
             finally:
                 await cancel_all([viewing])
-        account = accounting(plan.file.name, plan.cells, head.state, time.time())
+        account = accounting(plan.file.name, plan.cells, head.state, time.time(), hosts=plan.file.hosts)
         return StudyRun(outcome, layout, account, address, _unstopped(head.state))
 
 
@@ -265,13 +287,13 @@ async def _view(head: Head, plan: StudyPlan, pid: int, console: Console) -> None
     """Show the cells: a table on a terminal, else some lines now and then, beside what happens."""
 
     def account() -> Accounting:
-        return accounting(plan.file.name, plan.cells, head.state, time.time(), pid)
+        return accounting(plan.file.name, plan.cells, head.state, time.time(), pid, hosts=plan.file.hosts)
 
     if not console.is_terminal:
         async for _ in ticks(_PLAIN_SECONDS, time.monotonic() + _PLAIN_SECONDS):
             for line in lines(account()):
                 console.print(line, highlight=False, markup=False, soft_wrap=True)
-    with Live(console=console, auto_refresh=False) as live:
+    with Live(console=console, auto_refresh=False, transient=True) as live:  # its last state is printed at the end
         async for _ in ticks(_REFRESH_SECONDS, time.monotonic()):
             live.update(table(account()), refresh=True)
 
@@ -283,13 +305,17 @@ def _teller(console: Console) -> Callable[[str], None]:
     return tell
 
 
-def _concluded(run: StudyRun, console: Console) -> StudyRun:
-    """Analyze what is here, in a process of its own, and print where it is."""
+def _concluded(run: StudyRun, console: Console, *, stopping: bool = False) -> StudyRun:
+    """Analyze what is here, in a process of its own, and print where it is.
+
+    ``stopping``: the caller says what could not be stopped.
+    """
 
     say = _teller(console)
     for line in lines(run.account):
         say(line)
     if any(row.status == "counted" for row in run.account.rows):
+        check_unchanged(f"The results are here; to have their findings: aging analyze {run.layout.root}")
         written: Any = asyncio.run(call(_ANALYSIS, str(run.layout.root), shown=True))
         unread = _show_findings(run, console)
         for name, path in written.items():
@@ -300,9 +326,10 @@ def _concluded(run: StudyRun, console: Console) -> StudyRun:
             run = replace(run, outcome="incomplete")
         if (store := store_of(read_plan(run.layout).file, run.layout)) is not None:
             send(store, run.layout.root, say)
-    if run.account.missing or run.unstopped:
-        left = _not_stopped(run.layout.root, run.unstopped) if run.unstopped else _continue(run)
-        say(f"{len(run.account.missing)} of {len(run.account.rows)} cells have no result. {left}")
+    if run.unstopped and not stopping:
+        say(_not_stopped(run.layout.root, run.unstopped))
+    elif run.account.missing and not run.unstopped:
+        say(f"To continue: aging resume {run.layout.root}")
     return run
 
 

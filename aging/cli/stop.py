@@ -8,7 +8,6 @@ With --cluster and --study in place of DIR, gives back the hosts of a study whos
 --cluster` lists them). Refused while a process runs the study, or while a runner of its cells is alive; --drain stops
 those first, and their files stay on their hosts.
 
-
 Exit 3 if a cell may still run, on a host that the cluster does not have.
 """
 

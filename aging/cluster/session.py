@@ -12,7 +12,20 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from aging.core.errors import AgingError
-from aging.study.fleet import AttemptKey, Chunk, File, Held, HostFacts, HostLostError, Look, Node, Order, Reservation
+from aging.core.package_code import code_at_start
+from aging.study.fleet import (
+    SHARED_ROOMS,
+    AttemptKey,
+    Chunk,
+    File,
+    Held,
+    HostFacts,
+    HostLostError,
+    Look,
+    Node,
+    Order,
+    Reservation,
+)
 
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # read as Ray is imported
 os.environ["RAY_ENABLE_UV_RUN_RUNTIME_ENV"] = "0"
@@ -180,8 +193,8 @@ class Session:
         """Begin to read files; ``number`` names the stream, which is the caller's choice."""
         visit = self._visit(node)
         options = {"num_returns": "streaming", "_generator_backpressure_num_objects": _CHUNKS_AHEAD}
-        chunks = visit.stream.options(**options).remote(tasks.read, node.host, key, scratch, tuple(files))
-        self._streams[number] = _Stream(node, visit, chunks)
+        asked = tasks.asked(tasks.read, node.host, key, scratch, tuple(files))
+        self._streams[number] = _Stream(node, visit, visit.stream.options(**options).remote(_code(), asked))
 
     async def next_chunks(self, number: int) -> Sequence[Chunk] | None:
         """The next chunks of a stream, None at its end."""
@@ -232,7 +245,7 @@ class Session:
             visit = self._visit(node) if options is None else _new_visit(node, options)
             try:
                 async with asyncio.timeout(seconds):
-                    answer: T = await _value(visit.call.remote(function, *arguments))
+                    answer: T = await _value(visit.call.remote(_code(), tasks.asked(function, *arguments)))
             except BaseException:
                 ray.kill(visit)
                 raise
@@ -276,6 +289,10 @@ def _new_visit(node: Node, options: dict[str, Any]) -> Any:
     affinity = NodeAffinitySchedulingStrategy(node_id=node.node, soft=False)
     actor = ray.remote(num_cpus=0, max_restarts=0, max_task_retries=0)(tasks.Visit)
     return actor.options(**{"scheduling_strategy": affinity} | options).remote()
+
+
+def _code() -> str:
+    return code_at_start(*SHARED_ROOMS)
 
 
 async def _value(reference: Any) -> Any:

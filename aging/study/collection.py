@@ -17,6 +17,9 @@ from aging.study.fleet import Chunk, File
 
 PART = ".part"
 
+_TOGETHER_BYTES = 2**20
+"""Are written in one go: a file of an hour has a tenth of it, and a campaign of 216 hours has 2,800."""
+
 RESERVE_BYTES = 64 * 2**20
 """Kept free in the folder of results, for the ledger and the findings."""
 
@@ -67,22 +70,55 @@ async def collect(folder: Path, files: Sequence[File], read: Read, *, whole: boo
 
 async def _copy(folder: Path, wanted: Sequence[File], chunks: AsyncIterator[Chunk]) -> None:
     """Write the content of ``wanted`` files, which comes in their order."""
-    left = list(wanted)
-    copy: _Copy | None = None
+    copies = _Copies(folder, wanted)
     try:
+        together: list[Chunk] = []
+        size = 0
         async for chunk in chunks:
-            if copy is None:
-                if not left:
-                    raise DamagedCopyError(f"{folder}: got more than was asked for, from {chunk.path} on")
-                copy = _Copy(folder, left.pop(0))
-            if await asyncio.to_thread(copy.add, chunk):
-                copy = None
-        if copy is not None or left:
-            name = copy.file.path if copy is not None else left[0].path
-            raise DamagedCopyError(f"{folder / name}: its content did not come to its end")
+            together.append(chunk)
+            size += len(chunk.content)
+            if size >= _TOGETHER_BYTES:
+                await asyncio.to_thread(copies.add, together)
+                together, size = [], 0
+        await asyncio.to_thread(copies.add, together)
+        copies.check_all_here()
     finally:
-        if copy is not None:
-            copy.drop()
+        copies.drop()
+
+
+class _Copies:
+    """Files on their way, one after the other. Not from two threads at a time."""
+
+    def __init__(self, folder: Path, wanted: Sequence[File]) -> None:
+        self._folder = folder
+        self._left = iter(wanted)
+        self._copy: _Copy | None = None
+
+    def add(self, chunks: Sequence[Chunk]) -> None:
+        """Write chunks. Those files that are complete now are on the disk and in their places."""
+        changed: set[Path] = set()
+        for chunk in chunks:
+            if self._copy is None:
+                file = next(self._left, None)
+                if file is None:
+                    raise DamagedCopyError(f"{self._folder}: got more than was asked for, from {chunk.path} on")
+                self._copy = _Copy(self._folder, file)
+            if self._copy.add(chunk):
+                changed.add(self._copy.path.parent)
+                self._copy = None
+        with _room(self._folder):
+            for folder in changed:
+                _sync(folder)
+
+    def check_all_here(self) -> None:
+        file = next(self._left, None) if self._copy is None else self._copy.file
+        if file is not None:
+            raise DamagedCopyError(f"{self._folder / file.path}: its content did not come to its end")
+
+    def drop(self) -> None:
+        """Remove what is not complete."""
+        if self._copy is not None:
+            self._copy.drop()
 
 
 class _Copy:
@@ -90,34 +126,33 @@ class _Copy:
 
     def __init__(self, folder: Path, file: File) -> None:
         self.file = file
-        self._path = folder / file.path
-        self._part = self._path.with_name(self._path.name + PART)
+        self.path = folder / file.path
+        self._part = self.path.with_name(self.path.name + PART)
         self._sha256 = hashlib.sha256()
         self._size = 0
-        with writing(self._path):
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+        with writing(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
             self._handle: BinaryIO = self._part.open("wb")
 
     def add(self, chunk: Chunk) -> bool:
         """Write a chunk; whether the file is complete now, and in its place."""
         if str(chunk.path) != self.file.path or chunk.offset != self._size:
-            raise DamagedCopyError(f"{self._path}: expected its bytes from {self._size} on, got {chunk.path}")
-        with _room(self._path):
+            raise DamagedCopyError(f"{self.path}: expected its bytes from {self._size} on, got {chunk.path}")
+        with _room(self.path):
             self._handle.write(chunk.content)
         self._sha256.update(chunk.content)
         self._size += len(chunk.content)
         if self._size < self.file.size:
             return False
         if self._size != self.file.size or self._sha256.hexdigest() != self.file.sha256:
-            raise DamagedCopyError(f"{self._path}: the copy has another size or SHA-256 than the file on its host")
-        with _room(self._path):
+            raise DamagedCopyError(f"{self.path}: the copy has another size or SHA-256 than the file on its host")
+        with _room(self.path):
             self._handle.flush()
             os.fsync(self._handle.fileno())
             self._handle.close()
             if self.file.modified is not None:
                 os.utime(self._part, ns=(self.file.modified, self.file.modified))
-            self._part.replace(self._path)
-            _sync(self._path.parent)
+            self._part.replace(self.path)
         return True
 
     def drop(self) -> None:

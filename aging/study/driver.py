@@ -14,16 +14,27 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from aging.core.errors import AgingError, StorageError
+from aging.core.package_code import ChangedCodeError
 from aging.core.tasks import cancel_all
 from aging.study import commands, events
 from aging.study.collection import FullError, collect
 from aging.study.commands import AttemptId, Effect, Finish, Note, OnHost
 from aging.study.events import StudyEvent
-from aging.study.fleet import AttemptKey, Fleet, HostFacts, HostLostError, Look, Node, Order, Reservation
+from aging.study.fleet import (
+    AttemptKey,
+    Fleet,
+    HostFacts,
+    HostLostError,
+    Look,
+    Node,
+    Order,
+    OtherCodeError,
+    Reservation,
+)
 from aging.study.layout import StudyLayout
 from aging.study.ledger import Ledger
 from aging.study.reservations import give_back
-from aging.study.state import Attempt, CellState, Fold, StudyState
+from aging.study.state import Attempt, CellState, Fold, HostState, StudyState
 from aging.study.supervision import Inspected, Plan, Sight, View, decide
 
 NODES_SECONDS = 5.0
@@ -232,8 +243,14 @@ class Head:
                 await self._effect(command)
             except HostLostError as error:
                 self._unanswered(host, str(error))
-            except StorageError:
+            except (StorageError, ChangedCodeError):
                 raise
+            except OtherCodeError as error:
+                if not isinstance(command, commands.Inspect) or self._is_needed(host):
+                    raise OtherCodeError(
+                        f"{error}. The study ends here and its cells go on; then: aging resume {self._layout.root}"
+                    ) from None
+                self._refused(command, host, str(error))
             except AgingError as error:
                 self._refused(command, host, str(error))
             else:
@@ -244,6 +261,10 @@ class Head:
             return command.node.host
         attempt = self._attempt(command.attempt)
         return "" if attempt is None else attempt.host
+
+    def _is_needed(self, host: str) -> bool:
+        """Whether an attempt is there that may become a result."""
+        return any(one.live and one.host == host for cell in self.state.cells.values() for one in cell.attempts)
 
     async def _effect(self, command: Effect) -> None:
         match command:
@@ -286,8 +307,9 @@ class Head:
 
     async def _place(self, command: commands.Place) -> None:
         if not await self._fleet.reserve(self._key(command.attempt), command.node, self._reservation):
-            self._not_free(command.node.host)
+            await self._not_free(command.node.host)
             return
+        self._free_again(command.node.host)
         at, host = command.attempt, command.node.host
         cell = self.state.cells.get(at.cell, CellState(at.cell))
         if self._view.stopping or len(cell.attempts) + 1 != at.number:
@@ -302,14 +324,23 @@ class Head:
     async def _reserve(self, node: Node, at: AttemptId) -> None:
         if await self._fleet.reserve(self._key(at), node, self._reservation):
             self._view = replace(self._view, reserved={**self._view.reserved, at: node.node})
+            self._free_again(node.host)
         else:
-            self._not_free(node.host)
+            await self._not_free(node.host)
 
-    def _not_free(self, host: str) -> None:
-        if host not in self._view.unreserved:
-            self._tell(f"{host} is in use: its CPUs or GPUs are reserved; `aging stop` of a dead study gives them back")
+    async def _not_free(self, host: str) -> None:
+        """Another holds what a cell needs there; by whom, as far as the cluster knows."""
+        holders = sorted({one.key.study for one in await self._fleet.reservations() if one.host == host})
+        named = ("this study" if one == self._subject.id else f"study {one}" for one in holders)
+        by = ", ".join(named) or "another program"
+        if self._host(host).reserved_by != by:
+            self._record(events.HostReserved(host=host, by=by))
         until = self._clock() + UNRESERVED_SECONDS
         self._view = replace(self._view, unreserved={**self._view.unreserved, host: until})
+
+    def _free_again(self, host: str) -> None:
+        if self._host(host).reserved_by is not None:
+            self._record(events.HostReserved(host=host, by=None))
 
     async def _collect(self, command: commands.Collect) -> None:
         at, node = command.attempt, command.node
@@ -410,8 +441,8 @@ class Head:
 
     def _unanswered(self, host: str, why: str) -> None:
         now, count = self._clock(), self._asked.get(host, 0)
-        if count == 0 and host:
-            self._tell(f"{host} does not answer: {why}")
+        if host and self._host(host).silent is None:
+            self._record(events.HostSilent(host=host, why=why))
         self._asked[host] = count + 1
         wait = min(_SHORTEST_WAIT_SECONDS * 2**count, _LONGEST_WAIT_SECONDS)
         silent = self._view.silent if host in self._view.silent else {**self._view.silent, host: now}
@@ -419,6 +450,8 @@ class Head:
 
     def _answered_by(self, host: str) -> None:
         self._asked.pop(host, None)
+        if self._host(host).silent is not None:
+            self._record(events.HostSilent(host=host, why=None))
         if host in self._view.silent or host in self._view.wait:
             self._view = replace(
                 self._view,
@@ -437,6 +470,13 @@ class Head:
                 self._tell(f"{host} is in the cluster again")
             case events.HostRefused(host=host, why=why):
                 self._tell(f"{host} takes no cells: {why}")
+            case events.HostBusy(host=host, by=by):
+                self._tell(f"{host} is free" if by is None else f"waits for {host}, which runs {by}")
+            case events.HostReserved(host=host, by=by):
+                held = f"waits for {host}, which is reserved for {by}: aging status --cluster ADDRESS"
+                self._tell(f"{host} is free" if by is None else held)
+            case events.HostSilent(host=host, why=why):
+                self._tell(f"{host} answers again" if why is None else f"{host} does not answer: {why}")
             case events.AttemptLost(cell=cell, number=number, why=why):
                 self._tell(f"{cell}: attempt {number} is lost: {why}")
             case events.CellGivenUp(cell=cell, why=why):
@@ -459,6 +499,9 @@ class Head:
     @property
     def _scratch(self) -> str:
         return self._plan.hosts.scratch
+
+    def _host(self, name: str) -> HostState:
+        return self.state.hosts.get(name, HostState(name))
 
     def _attempt(self, at: AttemptId) -> Attempt | None:
         cell = self.state.cells.get(at.cell, CellState(at.cell))

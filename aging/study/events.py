@@ -70,6 +70,33 @@ class HostLost(StudyEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HostBusy(StudyEvent):
+    """A host that cells wait for, as it runs the attempt ``by`` of another study; None: it runs none any more."""
+
+    KIND: ClassVar[str] = "host_busy"
+    host: str
+    by: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostReserved(StudyEvent):
+    """A host that cells wait for, whose CPUs or GPUs the cluster holds for ``by``; None: not any more."""
+
+    KIND: ClassVar[str] = "host_reserved"
+    host: str
+    by: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostSilent(StudyEvent):
+    """A host of the cluster that does not answer, and ``why``; None: it answers again."""
+
+    KIND: ClassVar[str] = "host_silent"
+    host: str
+    why: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HostReturned(StudyEvent):
     """A lost host joined again."""
 

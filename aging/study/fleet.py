@@ -11,11 +11,21 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Literal, Protocol
 
-from aging.core.errors import AgingError
+from aging.core.errors import AgingError, ExitCode
 
 
 class HostLostError(AgingError):
     """A host, or the whole cluster, that did not answer."""
+
+
+class OtherCodeError(AgingError):
+    """A host whose code of this package is not that of the process that asks it."""
+
+    exit_code = ExitCode.INCONCLUSIVE
+
+
+SHARED_ROOMS = ("study", "cluster")
+"""The code that must be the same on both sides of a call to a host, also while a cell runs there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +66,8 @@ class HostFacts:
 
     ``clock_offset`` is its wall clock less that of the asker, seconds; ``free`` the bytes free in the scratch folder;
     ``busy`` names the campaign that runs there already, which ``shares`` the host or has all of it; ``disk`` is the
-    random id of its scratch folder, which changes when the disk is lost.
+    random id of its scratch folder, which changes when the disk is lost. ``code`` is the digest of this package's code
+    there.
     """
 
     host: str
@@ -77,6 +88,7 @@ class HostFacts:
     busy: str | None = None
     boot: str = ""
     shares: bool = False
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True)

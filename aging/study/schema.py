@@ -61,6 +61,7 @@ class StudyFile(Table):
         None, description="folder of results, or a URL of a store such as `s3://bucket/folder`; default: `results`"
     )
     matrix: dict[str, tuple[Any, ...]] = Field(
-        {}, description="levels by key path of the campaign file, like `deployment[vllm].packages`"
+        {},
+        description="levels by key path of the campaign file, like `deployment[vllm].packages` or `sampling.process`",
     )
     hosts: HostsTable = Field(default_factory=HostsTable, description="which hosts may run cells")

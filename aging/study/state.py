@@ -65,12 +65,20 @@ class CellState:
 
 @dataclass(frozen=True, slots=True)
 class HostState:
-    """A host. ``lost`` is since when it is gone (epoch seconds), ``refused`` why it may not run cells."""
+    """A host. ``lost`` is since when it is gone (epoch seconds), ``refused`` why it may not run cells.
+
+    ``busy`` is the attempt of another study that cells wait for, ``busy_since`` when that was first seen;
+    ``reserved_by`` for whom the cluster holds what a cell needs there; ``silent`` why it does not answer.
+    """
 
     name: str
     facts: HostFacts | None = None
     lost: float | None = None
     refused: str | None = None
+    busy: str | None = None
+    busy_since: float | None = None
+    reserved_by: str | None = None
+    silent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +142,16 @@ class Fold:
                 self._hosts[facts.host] = replace(self._host(facts.host), facts=facts, refused=None)
             case events.HostRefused():
                 self._hosts[event.host] = replace(self._host(event.host), refused=event.why)
-            case events.HostLost():
-                self._hosts[event.host] = replace(self._host(event.host), lost=event.wall)
+            case events.HostBusy(host=host, by=by):
+                since = None if by is None else event.wall
+                self._hosts[host] = replace(self._host(host), busy=by, busy_since=since)
+            case events.HostReserved(host=host, by=by):
+                self._hosts[host] = replace(self._host(host), reserved_by=by)
+            case events.HostSilent(host=host, why=why):
+                self._hosts[host] = replace(self._host(host), silent=why)
+            case events.HostLost(host=host):
+                known = self._host(host)
+                self._hosts[host] = HostState(host, known.facts, lost=event.wall, refused=known.refused)
             case events.HostReturned():
                 self._hosts[event.host] = replace(self._host(event.host), lost=None)
             case events.AttemptPlaced():

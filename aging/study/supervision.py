@@ -452,7 +452,7 @@ class _Decision:
     def _missing_since(self, host: str) -> float | None:
         if host in self._view.nodes:
             return self._view.silent.get(host)
-        known = self._state.hosts.get(host, HostState(host))
+        known = self._host(host)
         return None if known.lost is None else max(known.lost, self._view.begun)
 
     def _give_up(self, cell: Cell, why: str) -> None:
@@ -476,8 +476,10 @@ class _Decision:
                 self._inspect(self._view.nodes[host])
             elif self._free_of_others(inspected.facts) or self._unsettled.get(host):
                 known.append(host)
+                self._busy(host, None)
             else:  # another study's, or a campaign of its own
                 unknown.append(host)
+                self._busy(host, inspected.facts.busy)
                 self._again(host, inspected)
         others = [host for host in unknown if host not in self._view.silent and self._inspected(host) is None]
         if others and self._now < self._view.begun + FIRST_FACTS_SECONDS:
@@ -519,8 +521,19 @@ class _Decision:
             return False
         return not self._again(host, inspected)
 
+    def _busy(self, host: str, by: str | None) -> None:
+        if self._host(host).busy != by:
+            self._notes.append(Note(events.HostBusy(host=host, by=by)))
+
     def _again(self, host: str, inspected: Inspected) -> bool:
-        old = self._now - inspected.at > FRESH_SECONDS or inspected.at < self._view.touched.get(host, 0.0)
+        """Ask a host for its facts where they are too old; whether they are.
+
+        One that runs another study's cell is asked ever more rarely, as that costs it a second of CPU.
+        """
+        fresh, since = FRESH_SECONDS, self._host(host).busy_since
+        if since is not None:
+            fresh = min(max((self._now - since) / 4, FRESH_SECONDS), LONGEST_LOOK_SECONDS)
+        old = self._now - inspected.at > fresh or inspected.at < self._view.touched.get(host, 0.0)
         if old:
             self._inspect(self._view.nodes[host])
         return old
@@ -573,6 +586,9 @@ class _Decision:
         else:
             reason = f"no host was in the cluster for {said}"
         self._give_up(cell, reason)
+
+    def _host(self, name: str) -> HostState:
+        return self._state.hosts.get(name) or HostState(name)
 
     def _cell(self, name: str) -> CellState:
         return self._state.cells.get(name) or CellState(name)

@@ -2,7 +2,7 @@
 
 ::
 
-    python -m analysis.study.collection [--hosts 8] [--hours 216] [--nodes 2] [--folder DIR]
+    python -m analysis.study.collection [--hosts 8] [--hours 216] [--nodes 2] [--inputs DIR]
 
 Every host has the sealed files of the published campaign of 216 hours: the number and the sizes that
 ``python -m analysis.accelerated.study`` wrote at 1 Hz (0.58 GB), of random bytes, which compress no more than
@@ -18,7 +18,6 @@ import argparse
 import asyncio
 import contextlib
 import os
-import random
 import sys
 import tempfile
 import time
@@ -37,8 +36,6 @@ from tests.conftest import unused_port
 _AT_A_TIME = 8
 """Collections of one head: as in :mod:`aging.study.driver`."""
 
-_SCRATCH = "scratch"
-
 _OF_SLOTS = (
     {"process": 142_000, "requests": 511_000, "engine": 98_000, "footprint": 6_800},
     {"process": 141_000, "requests": 438_000, "footprint": 6_800},
@@ -53,23 +50,25 @@ def main() -> int:
     parser.add_argument("--hosts", type=int, default=8)
     parser.add_argument("--hours", type=int, default=216)
     parser.add_argument("--nodes", type=int, default=2, help="raylets on which the hosts' folders are")
-    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()), help="with room for all, twice")
+    parser.add_argument("--inputs", type=Path, help="the hosts' files, made there if they are not; default: temporary")
     options = parser.parse_args()
     os.environ |= AUTHENTICATION
     cluster = new_cluster(unused_port())
-    with tempfile.TemporaryDirectory(prefix="aging-collection-", dir=options.folder) as temporary:
+    with tempfile.TemporaryDirectory(prefix="aging-collection-") as temporary:
         folder = Path(temporary)
+        scratch = options.inputs or folder / "scratch"
         names = [f"h{number % options.nodes + 1}" for number in range(options.hosts)]
         keys = [AttemptKey("collection", f"cell-{number}", 1) for number in range(options.hosts)]
-        size = sum(_make(folder / _SCRATCH, host, key, options.hours) for host, key in zip(names, keys, strict=True))
+        for host, key in zip(names, keys, strict=True):
+            _make(scratch, host, key, options.hours)
         try:
             cluster.start_head()
             for name in sorted(set(names)):
                 cluster.start(name)
-            asyncio.run(_measure(cluster, folder, list(zip(names, keys, strict=True))))
+            asyncio.run(_measure(cluster, str(scratch), folder, list(zip(names, keys, strict=True))))
         finally:
             cluster.end()
-        print(f"{size:,} bytes in all; this disk alone writes {_disk_rate(folder) / 1e6:.0f} MB/s")
+        print(f"this disk alone writes {_disk_rate(folder) / 1e6:.0f} MB/s")
     return 0
 
 
@@ -86,29 +85,22 @@ def files_of(hours: int) -> Sequence[tuple[str, int]]:
     return made
 
 
-def _make(scratch: Path, host: str, key: AttemptKey, hours: int) -> int:
-    """Write the sealed files of a campaign into its attempt's folder, and return their bytes. None stays in memory."""
+def _make(scratch: Path, host: str, key: AttemptKey, hours: int) -> None:
+    """Write the sealed files of a campaign into its attempt's folder, those that are not there."""
     attempt = HostFolder.of(str(scratch), host).attempt(key)
     result = attempt.results / "six" / "20260101T000000Z"
-    result.mkdir(parents=True)
+    result.mkdir(parents=True, exist_ok=True)
     (result / "journal.jsonl").touch()
-    rng = random.Random(key.cell)
-    total = 0
+    attempt.digests.unlink(missing_ok=True)
     for name, size in files_of(hours):
         path = result / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("wb") as file:
-            file.write(rng.randbytes(size))
-            file.flush()
-            os.fsync(file.fileno())
-            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-        total += size
-    return total
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(os.urandom(size))
 
 
-async def _measure(cluster: LocalCluster, folder: Path, cells: Sequence[tuple[str, AttemptKey]]) -> None:
+async def _measure(cluster: LocalCluster, scratch: str, folder: Path, cells: Sequence[tuple[str, AttemptKey]]) -> None:
     fleet = await connect(cluster.address)
-    scratch = str(folder / _SCRATCH)
     try:
         nodes = {node.host: node for node in await fleet.nodes() if node.alive}
 
@@ -131,7 +123,7 @@ async def _measure(cluster: LocalCluster, folder: Path, cells: Sequence[tuple[st
         began = time.monotonic()
         found = await asyncio.gather(*(look(host, key) for host, key in cells))
         print(f"first look, at which hosts hash all of them: {time.monotonic() - began:.1f} s", flush=True)
-        _forget(folder / _SCRATCH)
+        _forget(Path(scratch))
         usage = _Usage(cluster)
         watching = asyncio.create_task(usage.watch())
         took = await everything()
@@ -184,6 +176,7 @@ class _Usage:
 
 def _forget(folder: Path) -> None:
     """Have no content of these files in the memory of this machine."""
+    os.sync()
     for path in folder.rglob("*.parquet"):
         with path.open("rb") as file:
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
@@ -191,7 +184,7 @@ def _forget(folder: Path) -> None:
 
 def _disk_rate(folder: Path) -> float:
     """Bytes a second of one file of 512 MiB, with its fsync."""
-    content = random.randbytes(8 << 20)
+    content = os.urandom(8 << 20)
     began = time.monotonic()
     with (folder / "rate").open("wb") as file:
         for _ in range(64):

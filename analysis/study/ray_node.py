@@ -2,30 +2,40 @@
 
 ::
 
-    python -m analysis.study.ray_node [--seconds 120] [--with default documented …]
+    python -m analysis.study.ray_node [--seconds 120] [--try RAY_name=value …]
 
-Starts a head and, one after another, a node with each of the settings; all of them are measured at the same time, in
-the same seconds, while nothing is asked of them. CPU is a share of one core; memory is resident, proportional (pages
-that several processes map are divided among them) and unshared, in MB. The settings called ``documented`` are those of
-``docs/examples/cluster/measured-host.env``.
+Starts a head and a node for each of the settings, one after another; the nodes are measured at the same time, while
+nothing is asked of them. CPU is a share of one core; memory is resident, proportional (pages that several processes map
+are divided among them) and unshared, in MB. The settings called ``documented`` are those of
+``docs/examples/cluster/measured-host.env``. Then, on the node with these: the CPU seconds of a look at a campaign of
+216 hours, by the worker that starts for it, and of the node's processes meanwhile; and those of a node that joins.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
+import os
+import statistics
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+import ray
 
-from tests.cluster.raylets import LocalCluster, new_cluster
+from aging.cluster import session
+from aging.study.host import look
+from analysis.study.overhead import KEY, long_campaign
+from tests.cluster.raylets import AUTHENTICATION, LocalCluster, new_cluster
 from tests.conftest import unused_port
 
 _FILE = Path(__file__).parents[2] / "docs" / "examples" / "cluster" / "measured-host.env"
 _SETTLING_SECONDS = 30.0
+_LOOKS, _AFTER_SECONDS = 4, 3.0
 _KINDS = {
     "raylet/raylet": "raylet",
     "dashboard/agent.py": "dashboard agent",
@@ -35,6 +45,8 @@ _KINDS = {
     "log_monitor": "log monitor",
     "scripts.scripts": "ray start --block",
 }
+_STAYING = ("raylet", "dashboard agent", "runtime env agent")
+"""With ``--include-log-monitor=false`` and without ``--block``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +99,28 @@ def costs(processes: Mapping[str, Sequence[tuple[str, psutil.Process]]], seconds
     return found
 
 
+async def of_looks(cluster: LocalCluster, scratch: str) -> tuple[float, float]:
+    """CPU seconds of a look by a worker of its own: of the worker, and of the node's processes meanwhile; means."""
+    await asyncio.to_thread(session.connect, cluster.address)
+    node = next(one for one in await session.Session().nodes() if one.host == "a")
+    of_workers, of_node = [], []
+    everything = [one for _, one in processes_of(cluster, "a")]
+    for _ in range(_LOOKS + 1):
+        before = sum(map(_cpu, everything))
+        visit = session._new_visit(node, {})
+        of_workers.append(await session._value(visit.call.remote(cpu_of_a_look, scratch)))
+        ray.kill(visit)
+        await asyncio.sleep(_AFTER_SECONDS)
+        of_node.append(sum(map(_cpu, everything)) - before)
+    return statistics.mean(of_workers[1:]), statistics.mean(of_node[1:])  # the first one hashes
+
+
+def cpu_of_a_look(scratch: str) -> float:
+    """In a worker: look, and the CPU seconds of this process from its start."""
+    look("h", [KEY], scratch)
+    return time.process_time()
+
+
 def _cpu(process: psutil.Process) -> float:
     times = process.cpu_times()
     return float(times.user + times.system)
@@ -95,30 +129,42 @@ def _cpu(process: psutil.Process) -> float:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=120.0)
-    parser.add_argument("--try", nargs="*", default=(), dest="tried", metavar="NAME=VALUE", help="one node more each")
+    parser.add_argument(
+        "--try", nargs="*", default=(), dest="tried", metavar="NAME=VALUE", help="and one node more each"
+    )
     options = parser.parse_args()
+    os.environ |= AUTHENTICATION
     settings: dict[str, Mapping[str, str]] = {"default": {}, "documented": documented()}
     for one in options.tried:
         name, _, text = one.partition("=")
-        settings[one] = {name: text}
-    cluster = new_cluster(unused_port())
+        settings[one] = {**documented(), name: text}
+    clusters = {name: new_cluster(unused_port()) for name in settings}
     try:
-        cluster.start_head()
-        for host, environment in settings.items():
-            cluster.start(host.replace("=", "-"), environment=environment)
+        for name, cluster in clusters.items():
+            cluster.start_head(environment=settings[name])
+            cluster.start("a", environment=settings[name])
         time.sleep(_SETTLING_SECONDS)
-        found = costs({host: list(processes_of(cluster, host.replace("=", "-"))) for host in settings}, options.seconds)
+        joined = sum(_cpu(one) for kind, one in processes_of(clusters["documented"], "a") if kind != "log monitor")
+        found = costs({name: list(processes_of(cluster, "a")) for name, cluster in clusters.items()}, options.seconds)
+        with tempfile.TemporaryDirectory() as scratch:
+            long_campaign(Path(scratch))
+            worker, node = asyncio.run(of_looks(clusters["documented"], scratch))
     finally:
-        cluster.end()
+        ray.shutdown()
+        for cluster in clusters.values():
+            cluster.end()
     print("| settings | process | % of a core | resident, MB | proportional, MB | unshared, MB |")
     print("|---|---|---|---|---|---|")
     for host, each in found.items():
-        rows = {**each, "all": sum(each.values(), Cost(0.0, 0.0, 0.0, 0.0))}
+        nothing = Cost(0.0, 0.0, 0.0, 0.0)
+        rows = {**each, "raylet and agents": sum((each[kind] for kind in _STAYING), nothing)}
         for kind, one in rows.items():
             print(
                 f"| {host} | {kind} | {100 * one.core:.3f} | {one.resident:.0f} | {one.proportional:.0f} "
                 f"| {one.unshared:.0f} |"
             )
+    print(f"a look at 216 hours: {worker:.2f} s of CPU of its worker, {node:.2f} s of the node in {_AFTER_SECONDS:g} s")
+    print(f"a node that joins: {joined:.1f} s of CPU in its first {_SETTLING_SECONDS:g} s")
     return 0
 
 

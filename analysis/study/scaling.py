@@ -1,7 +1,7 @@
 """How much faster an analysis gets with the workers of a Ray cluster, and how much of each worker is used.
 
-Measured on this machine by this process alone, and with 1 and 2 workers: a campaign of 6 deployments × 60 indicators,
-216 hours of 60 s medians.
+Measured on this machine by this process alone, by one process a core without Ray, which is what two cores of this
+machine can do, and with 1 and 2 workers: a campaign of 6 deployments × 60 indicators, 216 hours of 60 s medians.
 With more workers simulated, event by event, from what was measured: the CPU seconds of every series, and the seconds in
 which the asker hands a task over, which grow with its bytes, and takes its result. The simulation is checked against
 the 2 workers that were measured; on a machine that does other work, too, these take longer.
@@ -21,7 +21,9 @@ import math
 import os
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
 from aging.core.blas_threads import ONE_THREAD, one_thread
@@ -38,7 +40,7 @@ from aging.cluster.analysis import RayMapper  # noqa: E402
 from aging.cluster.arithmetic import mark  # noqa: E402
 from aging.cluster.batches import batches  # noqa: E402
 from aging.core.plugins import discover  # noqa: E402
-from aging.findings.indicator_analysis import alone  # noqa: E402
+from aging.findings.indicator_analysis import alone, by_name  # noqa: E402
 from aging.findings.series import Series  # noqa: E402
 from aging.stats.trend_tests.base import TrendTest  # noqa: E402
 
@@ -46,7 +48,7 @@ _HOURS, _DEPLOYMENTS, _INDICATORS = 216, 6, 60
 _SIMULATED = (1, 2, 4, 8, 16)
 _CAMPAIGNS = (1, 10)
 _AHEAD = 2
-_TIMES = 2
+_TIMES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +143,14 @@ def measured(series: Sequence[Series], workers: int, tests: dict[str, TrendTest]
         return min(_seconds(lambda: mapper(series, tests)) for _ in range(_TIMES))
 
 
+def of_processes(series: Sequence[Series], workers: int, tests: dict[str, TrendTest]) -> float:
+    """Wall seconds of so many processes without Ray, started and warm, each with its share from the outset."""
+    with ProcessPoolExecutor(workers, get_context("forkserver"), one_thread) as pool:
+        shares = [series[first::workers] for first in range(workers)]
+        list(pool.map(by_name, (one[:12] for one in shares), [tuple(tests)] * workers))
+        return min(_seconds(lambda: list(pool.map(by_name, shares, [tuple(tests)] * workers))) for _ in range(_TIMES))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--deployments", type=int, default=_DEPLOYMENTS, help="of 60 indicators each")
@@ -151,6 +161,8 @@ def main() -> None:
     with _cluster(1):
         costs = costs_of(series, tests)
     wall = {0: min(_seconds(lambda: alone(series, tests)) for _ in range(_TIMES))}
+    cores = len(os.sched_getaffinity(0))
+    pool = of_processes(series, cores, tests)
     wall |= {workers: measured(series, workers, tests) for workers in (1, 2)}
     rows = [
         row(series, costs, campaigns, workers, wall if campaigns == 1 else {})
@@ -164,7 +176,8 @@ def main() -> None:
         used = "" if one.measured_efficiency is None else f"{one.measured_efficiency:.2f}"
         print(f"| {one.campaigns} | {one.workers} | {one.tasks} | {took} | {used} ", end="")
         print(f"| {one.simulated:.1f} | {one.efficiency:.2f} |")
-    print(f"without a cluster: {wall[0]:.1f} s; load of the machine {os.getloadavg()[0]:.1f}")
+    print(f"without a cluster: {wall[0]:.1f} s; by one process a core: {pool:.1f} s, efficiency ", end="")
+    print(f"{wall[0] / (cores * pool):.2f} on {cores} cores; load of the machine {os.getloadavg()[0]:.1f}")
     print(f"a series: {np.mean(costs.series):.4f} s of CPU; a task: sent in {costs.send * 1e3:.1f} ms and ", end="")
     print(f"{costs.send_byte * 1e9:.2f} ms/MB, taken in {costs.take * 1e3:.1f} ms")
     if options.json is not None:

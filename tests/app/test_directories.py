@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from glob import escape
 from pathlib import Path
 
@@ -11,9 +10,8 @@ import pytest
 
 from aging.app.directories import Analyzed, Question, Selected, each, selected, several, worst
 from aging.core.errors import ExitCode
-from tests.conftest import ROOT, Aging
-
-SMALL = "tokenizer-2026.1"
+from tests.builders import ended
+from tests.conftest import Aging
 
 
 @pytest.fixture
@@ -21,7 +19,7 @@ def results(tmp_path: Path) -> Path:
     """A campaign, a copy of it deeper below, a smoke run, and folders that are neither."""
     root = tmp_path / "results [1]"
     for place in ("one", "six/20261121T011500Z", "quick"):
-        shutil.copytree(ROOT / "results" / SMALL, root / place)
+        ended(root / place)
     manifest = root / "quick" / "manifest.json"
     manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"smoke": True}))
     (root / "empty").mkdir()
@@ -102,7 +100,7 @@ def test_a_line_for_each_and_the_exit_code(results: Path, cli: Aging) -> None:
 def test_a_study_in_a_store_is_fetched_and_analyzed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = pytest.importorskip("aging.cluster.store")
     study = tmp_path / "study"
-    shutil.copytree(ROOT / "results" / SMALL, study / "cells" / "c-1" / "a01")
+    ended(study / "cells" / "c-1" / "a01")
     (study / "study.json").write_text("{}")
     url = store.study_url(f"file://{tmp_path}/bucket", "six", "20261121T011500Z")
     store.StudyStore.open(url).push(study)

@@ -20,7 +20,7 @@ from aging.study.layout import StudyLayout
 from aging.study.ledger import Ledger
 from aging.study.load import study_of_campaign
 from aging.study.plan_file import write_plan
-from tests.builders import GOOD, KINDS
+from tests.builders import GOOD, KINDS, ended
 from tests.conftest import ROOT, Aging
 
 SMALL = "tokenizer-2026.1"
@@ -29,7 +29,7 @@ SMALL = "tokenizer-2026.1"
 def test_findings_that_are_older_than_the_end_are_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     layout = StudyLayout(tmp_path)
     cell = layout.attempt("c", 1)
-    shutil.copytree(ROOT / "results" / "first-look", cell)
+    ended(cell)
     with contextlib.closing(Ledger(layout.ledger)) as ledger:
         ledger.record(events.AttemptPlaced(cell="c", number=1, host="h1"))
         ledger.record(events.AttemptSeen(cell="c", number=1, state="completed"))

@@ -17,6 +17,7 @@ import psutil
 
 from aging.core.errors import ResultsError
 from aging.store.lock import owner_of
+from aging.store.results import open_results
 from aging.study.events import StudyEvent
 from aging.study.layout import StudyLayout
 from aging.study.ledger import read_ledger
@@ -34,6 +35,7 @@ def write_study(
     duration: str = "40s",
     study: str = "",
     hosts: str = "",
+    scratch: str | None = None,
     campaign: Callable[[str], str] = lambda text: text,
 ) -> Path:
     """One variant of one leaking reference server on a free port, ``cells`` times; further keys as TOML."""
@@ -45,7 +47,7 @@ def write_study(
     path = folder / "study.toml"
     path.write_text(
         f'name = "s"\ncampaign = "{file.name}"\nreplicates = {cells}\n{study}\n'
-        f'[hosts]\nscratch = "{folder / "scratch"}"\n{hosts}\n'
+        f'[hosts]\nscratch = "{scratch or folder / "scratch"}"\n{hosts}\n'
     )
     return path
 
@@ -143,6 +145,14 @@ def states(folder: Path) -> Mapping[str, str]:
 def collected(folder: Path, cell: str, number: int = 1) -> Path:
     """The result directory of an attempt, in the study's folder."""
     return StudyLayout(root(folder)).attempt(cell, number)
+
+
+def count_rows(directory: Path) -> int:
+    """The request rows of an attempt; fails where one up to the last that was sent is lost or doubled."""
+    numbers = open_results(directory).requests("leak")["index"]
+    assert numbers.is_unique
+    assert len(numbers) == numbers.max() + 1
+    return len(numbers)
 
 
 def runner(attempt: Attempt) -> psutil.Process:

@@ -5,53 +5,31 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 
+import aging.cluster.fleet
 from aging.cluster.fleet import RayFleet, connect
+from aging.core import package_code
 from aging.core.errors import AgingError
-from aging.study.fleet import AttemptKey, Held, HostLostError, Look, Node, Order, Reservation
+from aging.core.package_code import ChangedCodeError
+from aging.study.assignment import fits
+from aging.study.fleet import AttemptKey, Held, HostLostError, Look, Node, Order, OtherCodeError, Reservation
 from aging.study.reservations import free, holdings
+from aging.study.schema import HostsTable
+from tests.cluster.fleets import KEY, connected, node_of, order_of
 from tests.cluster.raylets import LocalCluster
-from tests.conftest import unused_port, write_campaign
-
-KEY = AttemptKey("study-1", "cell-1", 1)
-
-
-@asynccontextmanager
-async def connected(cluster: LocalCluster) -> AsyncIterator[RayFleet]:
-    fleet = await connect(cluster.address)
-    try:
-        yield fleet
-    finally:
-        await fleet.close()
-
-
-async def node_of(fleet: RayFleet, host: str) -> Node:
-    """A host's living node; a new one is known within seconds."""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        found = next((one for one in await fleet.nodes() if one.host == host), None)
-        if found is not None and found.alive:
-            return found
-        await asyncio.sleep(0.2)
-    raise AssertionError(f"no living node of {host}")
-
-
-def order_of(folder: Path, scratch: str, duration: str = "60s") -> Order:
-    """A campaign of two reference servers."""
-    campaign = write_campaign(folder, unused_port(), unused_port(), duration=duration, warmup="1s")
-    return Order(KEY, campaign.read_text(), scratch, {})
-
+from tests.conftest import ROOT, unused_port
 
 FILL = """
 import sys
@@ -229,6 +207,8 @@ class TestReservation:
 
 class TestCalls:
     def test_no_worker_stays(self, cluster: LocalCluster, scratch: str) -> None:
+        """Calls one after the other share a worker, which ends after the last."""
+
         async def read() -> None:
             async with connected(cluster) as fleet:
                 a = await node_of(fleet, "a")
@@ -236,7 +216,18 @@ class TestCalls:
                 assert {one.host for one in facts} == {"a"}
                 assert abs(facts[0].clock_offset) < 1.0
                 assert (await fleet.look(a, [KEY], scratch))[0].state == "absent"
+                first = await lingering()
+                assert (await fleet.look(a, [KEY], scratch))[0].state == "absent"
+                assert await lingering() == first
                 await workers_gone()
+
+        async def lingering() -> list[int]:
+            """The one worker that waits for a further call: others are ending."""
+            deadline = time.monotonic() + 1.5
+            while len(left := [one.pid for one in cluster.raylets["a"].workers()]) > 1:
+                assert time.monotonic() < deadline, left
+                await asyncio.sleep(0.02)
+            return left
 
         async def workers_gone() -> None:
             deadline = time.monotonic() + 10
@@ -361,6 +352,45 @@ class TestCalls:
         finally:
             cluster.kill("bare")
 
+    def test_a_host_with_other_code_and_one_with_another_driver(
+        self, cluster: LocalCluster, scratch: str, tmp_path: Path, libraries: Path
+    ) -> None:
+        """Both are named before anything is done there: one whose package was edited, one by what its NVML reads."""
+        shutil.copytree(ROOT / "aging", tmp_path / "aging", ignore=shutil.ignore_patterns("__pycache__"))
+        with (tmp_path / "aging" / "study" / "host" / "looks.py").open("a") as edited:
+            edited.write("# another line\n")
+        script = tmp_path / "nvml"
+        script.write_text("driver 535.10\ncuda 12020\ndevice\ntotal 85899345920\nmax_clock 1980\n")
+        cluster.start("edited", environment={"PYTHONPATH": str(tmp_path)})
+        standin = {"LD_LIBRARY_PATH": str(libraries / "new"), "NVML_STANDIN": str(script)}
+        cluster.start("gpu", gpus=1, environment=standin)
+        table = HostsTable.model_validate({"gpus": 1, "driver": ">=550,<560"})
+
+        async def ask() -> str | None:
+            async with connected(cluster) as fleet:
+                edited, gpu = await node_of(fleet, "edited"), await node_of(fleet, "gpu")
+                with pytest.raises(OtherCodeError, match="edited"):
+                    await fleet.facts(edited, scratch)
+                with pytest.raises(OtherCodeError, match="edited"):
+                    await fleet.start(edited, order_of(tmp_path, scratch))
+                told = await fleet.facts(gpu, scratch)
+                assert (told.driver, told.cuda) == ("535.10", "12.2")
+                assert [(one.model, one.memory, one.clock_mhz) for one in told.gpus] == [
+                    ("Stand-in 0", 80 * 2**30, 1980)
+                ]
+                assert fits(gpu, told, table.model_copy(update={"driver": ">=535,<560"})) is None
+                return fits(gpu, told, table)
+
+        try:
+            why = asyncio.run(ask())
+            assert not list(Path(scratch).glob("edited/*/*"))
+        finally:
+            cluster.kill("edited")
+            cluster.kill("gpu")
+        assert why is not None
+        assert "535.10" in why
+        assert ">=550,<560" in why
+
     @pytest.mark.slow
     def test_reaping_raylet_is_refused(self, cluster: LocalCluster, scratch: str, tmp_path: Path) -> None:
         setting = "RAY_kill_child_processes_on_worker_exit_with_raylet_subreaper"
@@ -378,7 +408,24 @@ class TestCalls:
 
 
 class TestConnection:
-    def test_its_process_is_killed(self, cluster: LocalCluster) -> None:
+    def test_the_code_was_changed(self, cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A connection that was lost is made again by a process of the new code: it is not used."""
+
+        async def use() -> None:
+            async with connected(cluster) as fleet:
+                await fleet.nodes()
+                await fleet.close()
+                for module in package_code, aging.cluster.fleet:
+                    monkeypatch.setattr(module, "code_at_start", lambda *_: "another")
+                monkeypatch.setattr("aging.cluster.fleet._RECONNECT_SECONDS", 0.0)
+                with pytest.raises(ChangedCodeError, match="aging resume"):
+                    await fleet.nodes()
+
+        asyncio.run(use())
+
+    def test_its_process_is_killed(self, cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(aging.cluster.fleet, "_RECONNECT_SECONDS", 3600.0)
+
         async def use() -> None:
             async with connected(cluster) as fleet:
                 before = await fleet.nodes()
@@ -390,6 +437,7 @@ class TestConnection:
                 await asyncio.sleep(0.1)
                 with pytest.raises(HostLostError):
                     await fleet.nodes()
+                monkeypatch.setattr(aging.cluster.fleet, "_RECONNECT_SECONDS", 0.0)
                 deadline = time.monotonic() + 60
                 while time.monotonic() < deadline:
                     try:

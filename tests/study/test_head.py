@@ -11,7 +11,8 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from aging.core.errors import AgingError, StorageError
+from aging.core.errors import AgingError, ExitCode, StorageError
+from aging.core.package_code import ChangedCodeError
 from aging.study import driver, events, supervision
 from aging.study.cells import Cell
 from aging.study.driver import Head, Subject
@@ -26,6 +27,7 @@ from aging.study.fleet import (
     Look,
     Node,
     Order,
+    OtherCodeError,
     Reservation,
 )
 from aging.study.layout import StudyLayout
@@ -129,7 +131,10 @@ def run(
 ) -> tuple[str, StudyState]:
     plan = Plan([Cell("c", "v", 1, {}, "", 60.0)], hosts, attempts, patience)
     with contextlib.closing(Ledger(layout.ledger)) as ledger:
-        head = Head(Subject("s", plan), layout, fleet, ledger=ledger, folded=Fold(), tell=lambda _: None)
+        folded = Fold()
+        for event in read_ledger(layout.ledger) if layout.ledger.stat().st_size else ():
+            folded.add(event)
+        head = Head(Subject("s", plan), layout, fleet, ledger=ledger, folded=folded, tell=lambda _: None)
         outcome = asyncio.run(asyncio.wait_for(head.run(), 60))
     return outcome, fold(read_ledger(layout.ledger))
 
@@ -206,6 +211,8 @@ class TestHead:
         outcome, _ = run(layout, fleet)
         assert outcome == "completed"
         assert fleet.asked >= 4
+        waits = [one for one in read_ledger(layout.ledger) if isinstance(one, events.HostBusy)]
+        assert [(one.host, one.by) for one in waits] == [("a", "other"), ("a", None)]
 
     @pytest.mark.parametrize(
         ("exclusive", "shares", "waits"), [(False, True, False), (False, False, True), (True, True, True)]
@@ -245,6 +252,73 @@ class TestHead:
         assert state.hosts["a"].refused is None
         refused = [one for one in read_ledger(layout.ledger) if isinstance(one, events.HostRefused)]
         assert ["clock" in one.why for one in refused] == [True]
+
+    def test_a_host_that_is_reserved_for_another_is_named(
+        self, layout: StudyLayout, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(driver, "UNRESERVED_SECONDS", 0.02)
+
+        class Shared(OneHost):
+            refusals = 0
+
+            async def reserve(self, key: AttemptKey, node: Node, what: Reservation) -> bool:
+                self.refusals += 1
+                assert what.scratch == HostsTable().scratch
+                return self.refusals > 3 and await super().reserve(key, node, what)
+
+            async def reservations(self) -> Sequence[Held]:
+                if self.refusals == 1:
+                    return []
+                return [Held(AttemptKey("x/1", "c", 1), host, made=True, cpus=8, gpus=0) for host in "ab"]
+
+        outcome, state = run(layout, Shared())
+        assert (outcome, state.hosts["a"].reserved_by) == ("completed", None)
+        said = [one.by for one in read_ledger(layout.ledger) if isinstance(one, events.HostReserved)]
+        assert said == ["another program", "study x/1", None]
+
+    def test_a_host_without_an_answer_is_named(self, layout: StudyLayout) -> None:
+        fleet = OneHost(mistakes={"facts": 3})
+        fleet.error = HostLostError
+        outcome, state = run(layout, fleet, patience=30.0)
+        assert (outcome, state.hosts["a"].silent) == ("completed", None)
+        said = [one.why for one in read_ledger(layout.ledger) if isinstance(one, events.HostSilent)]
+        assert said == ["facts is refused", None]
+
+
+class TestOtherCode:
+    """A host with other code of this package, or a head whose own was changed: in words, and nothing is lost."""
+
+    def test_a_host_is_refused(self, layout: StudyLayout) -> None:
+        fleet = OneHost(mistakes={"facts": 10**6})
+        fleet.error = OtherCodeError
+        outcome, state = run(layout, fleet)
+        assert outcome == "incomplete"
+        assert state.hosts["a"].refused == "facts is refused"
+
+    @pytest.mark.parametrize("call", ["look", "facts"])
+    def test_a_host_where_a_cell_runs(self, layout: StudyLayout, call: str) -> None:
+        """It can be continued once both have the same."""
+        fleet = OneHost("running", mistakes={call: 10**6})
+        fleet.error = OtherCodeError
+        key = AttemptKey("s", "c", 1)
+        fleet.attempts[key], fleet.reserved = Look(key, "running"), key
+        with contextlib.closing(Ledger(layout.ledger)) as ledger:
+            ledger.record(events.AttemptPlaced(cell="c", number=1, host="a"))
+        with pytest.raises(OtherCodeError, match=f"aging resume {layout.root}") as caught:
+            run(layout, fleet)
+        assert caught.value.exit_code == ExitCode.INCONCLUSIVE
+        state = fold(read_ledger(layout.ledger))
+        assert (fleet.reserved, state.outcome) == (key, None)
+        assert state.cells["c"].attempts[-1].lost is None
+
+    @pytest.mark.parametrize("call", ["nodes", "facts", "start"])
+    def test_its_own(self, layout: StudyLayout, call: str) -> None:
+        fleet = OneHost(mistakes={call: 1})
+        fleet.error = ChangedCodeError
+        with pytest.raises(ChangedCodeError) as caught:
+            run(layout, fleet)
+        assert caught.value.exit_code == ExitCode.INCONCLUSIVE
+        assert fleet.reserved is None
 
 
 class TestDefect:

@@ -8,9 +8,10 @@ import pytest
 
 from aging.study import events
 from aging.study.cells import Cell
+from aging.study.commands import AttemptId
 from aging.study.schema import HostsTable
 from aging.study.supervision import Plan, View, decide, look_pause
-from tests.study.virtual_fleet import World
+from tests.study.virtual_fleet import VirtualAttempt, World
 
 HOUR = 3600.0
 
@@ -217,6 +218,18 @@ class TestDecide:
         assert world.finished
         assert "560" in (world.state.hosts["a"].refused or "")
         assert "a: its NVIDIA driver" in (missing(world)["c0"] or "")
+
+    def test_a_host_of_another_study_is_asked_ever_more_rarely(self) -> None:
+        """Each time costs the cell that is measured there a second of CPU."""
+        world, other = World(plan(1), ["a"]), AttemptId("other", 1)
+        world.hosts["a"].attempts[other] = VirtualAttempt(10 * 3600.0, since=world.now)
+        world.run(until=world.now + 30 * 3600)
+        assert world.finished
+        busy = [one for one in world.ledger if isinstance(one, events.HostBusy)]
+        assert [one.by for one in busy] == [str(other), None]
+        before = [when for when in world.inspections if when < busy[1].wall]
+        assert len(before) < 60
+        assert busy[1].wall - busy[0].wall < 10 * 3600 + 950
 
     def test_a_killed_head_goes_on_from_its_ledger(self) -> None:
         world = World(plan(3), ["a", "b", "c"])

@@ -98,6 +98,7 @@ class World:
         self.finished = False
         self.decisions = 0
         self.both: list[str] = []
+        self.inspections: list[float] = []
         self._queue: list[tuple[float, int, Callable[[], None]]] = []
         self._count = itertools.count()
         self._life = 0
@@ -249,6 +250,7 @@ class World:
     # Answers
 
     def _inspected(self, node: Node, told: HostFacts) -> None:
+        self.inspections.append(self.now)
         known = self.state.hosts.get(node.host)
         if known is None or known.facts is None or known.facts.disk != told.disk:
             self.record(events.HostSeen(facts=replace(told, busy=None)))

@@ -35,7 +35,14 @@ class StudyRecord:
     def account(self) -> Accounting:
         unread = {one.cell: one.why or "" for one in self.findings.missing if one.status == "no_findings"}
         return accounting(
-            self.plan.file.name, self.plan.cells, self.state, self.now, self.runner, dated=True, unread=unread
+            self.plan.file.name,
+            self.plan.cells,
+            self.state,
+            self.now,
+            self.runner,
+            dated=True,
+            unread=unread,
+            hosts=self.plan.file.hosts,
         )
 
     @cached_property
