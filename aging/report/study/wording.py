@@ -89,7 +89,8 @@ def headline(findings: StudyFindings) -> Headline:
     """The decision over all variants and deployments."""
     found = decisions(findings)
     if not found:
-        return Headline("No cell has a result yet", "mute")
+        none = len(findings.missing) == len(findings.cells)
+        return Headline("No cell has a result yet" if none else "No cell has a series that can be judged", "mute")
     word = "variant" if all(_name_of(findings, one) == one.variant for one in found) else "deployment"
     total, noun = len(found), word if len(found) == 1 else f"{word}s"
     for chosen, words, tone in (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
@@ -91,6 +92,12 @@ class TestContent:
         assert len(found) == 2
         assert "1 of 2" in wording.headline(record.findings).text
         assert wording.headline(record.findings).tone == "bad"
+
+    def test_results_without_findings(self, record: StudyRecord) -> None:
+        """Cells whose load had passed while their runner was down."""
+        nothing = replace(record.findings, findings=())
+        assert "judged" in wording.headline(nothing).text
+        assert "result" in wording.headline(replace(nothing, cells=())).text
 
     def test_forest(self, record: StudyRecord) -> None:
         (forest,), others = forests(record.findings)
