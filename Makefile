@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # costs the seconds that it takes to import and collect.
 BESIDE := -n 3 --dist loadfile --no-loadscope-reorder
 
-.PHONY: quickstart test test-all test-ray check docs site format bench clean
+.PHONY: quickstart test test-thorough test-all test-ray check docs site format bench clean
 
 quickstart: $(VENV)/.installed
 	$(BIN)/aging env create llama-cpp
@@ -14,6 +14,10 @@ quickstart: $(VENV)/.installed
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest $(BESIDE)
+
+# What `make test` leaves out and CI runs: more cases of what it shows, and ten times the examples of its properties.
+test-thorough: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest $(BESIDE) -m "(thorough or hypothesis) and not (slow or gpu or browser or ray)"
 
 # Also the slow tests and, where there is one, those that need a GPU.
 test-all: $(VENV)/.installed-dev

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import json
+import shutil
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
@@ -10,6 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from aging.campaign.load import parse_campaign
@@ -23,7 +26,8 @@ from aging.store.events import Event, event_of
 from aging.store.journal import Journal
 from aging.store.layout import Layout
 from aging.store.results import Results, open_results
-from aging.store.segments import SegmentWriter
+from aging.store.sealing import seal_tree
+from aging.store.segments import LIVE, SegmentWriter, live_twin
 
 MIB = 2**20
 LOAD_START = 1000.0
@@ -98,6 +102,29 @@ def synthetic(
     return open_results(root)
 
 
+def ended(root: Path) -> Path:
+    """Make ``root`` the sealed and analyzed result of a server that leaks and a clean one, with findings and no page.
+
+    It has few series, so that analyzing it again takes a tenth of what any committed result takes.
+    """
+    return shutil.copytree(_ended(), root)
+
+
+@cache
+def _ended() -> Path:
+    from aging.app.analyze import derive
+
+    folder = TemporaryDirectory()
+    atexit.register(folder.cleanup)
+    root = Path(folder.name) / "campaign"
+    synthetic(root, {"clean": flat, "leaking": leak(4096)})
+    (root / "campaign.toml").write_text('name = "synthetic"\n')
+    seal_tree(root)
+    derive(root)
+    (root / "report.html").unlink()
+    return root
+
+
 def event(kind: str, deployment: str | None = None, **details: Any) -> Event:
     """An event by its kind and keys, as a journal's line has them."""
     return event_of(kind, details if deployment is None else {"deployment": deployment} | details)
@@ -144,7 +171,19 @@ def _requests(generations: int) -> Mapping[str, bytes]:
         writer = SegmentWriter(Path(folder))
         writer.append(0.0, [_request(at, 1 + int(at // length)) for at in np.arange(0.1, SECONDS, 1 / RATE)])
         writer.close()
+        seal_tree(Path(folder))  # an analysis reads them several times, and sealed ones in a tenth of the time
         return {file.name: file.read_bytes() for file in Path(folder).iterdir()}
+
+
+def unsealed(folder: Path) -> Path:
+    """The one file of a folder of rows as lines, for a test that changes some."""
+    (file,) = folder.iterdir()
+    if file.name.endswith(LIVE):
+        return file
+    live = live_twin(file)
+    live.write_text("".join(json.dumps(row) + "\n" for row in pq.read_table(file).to_pylist()))
+    file.unlink()
+    return live
 
 
 def _request(at: float, generation: int) -> dict[str, Any]:

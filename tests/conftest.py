@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -18,6 +19,8 @@ from pathlib import Path
 import psutil
 import pytest
 from hypothesis import settings
+
+gc.disable()  # until all is imported and collected: nothing of that is garbage, and looking takes a quarter of the time
 
 # One thread each: the suite shares two cores with the servers it starts.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -40,13 +43,14 @@ Aging = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    settings.load_profile("quick" if config.getoption("markexpr").startswith("not slow") else "thorough")
+    settings.load_profile("quick" if config.getoption("markexpr").startswith("not thorough") else "thorough")
 
 
 def pytest_collection_finish() -> None:
     """What has been imported and collected stays: no collection of garbage need look at it again."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)
@@ -124,6 +128,13 @@ def reference() -> Iterator[Callable[..., str]]:
         yield start
 
 
+@pytest.fixture(scope="session")
+def plain_server() -> Iterator[str]:
+    """The base URL of one reference server without flags, for all tests that only ask it something."""
+    with reference_servers() as start:
+        yield start()
+
+
 def wait_for(condition: Callable[[], bool], message: str, seconds: float = 180.0) -> None:
     """Poll a condition; fail with ``message`` when it never holds."""
     deadline = time.monotonic() + seconds
@@ -192,6 +203,22 @@ def campaign_file(tmp_path: Path) -> Callable[..., Path]:
         return write_campaign(tmp_path, *ports, duration=duration, warmup=warmup, extra=extra)
 
     return write
+
+
+@pytest.fixture(scope="session")
+def libraries(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the stand-in for NVML, as of today's drivers (``new``) and as of those before 510 (``old``)."""
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    if compiler is None:
+        pytest.skip("there is no C compiler to build the stand-in for NVML with")
+    folder = tmp_path_factory.mktemp("nvml")
+    source = ROOT / "tests" / "sampling" / "nvml_standin.c"
+    for name, define in ("new", "-DNEW_DRIVER"), ("old", "-DOLD_DRIVER"):
+        (folder / name).mkdir()
+        library = folder / name / "libnvidia-ml.so.1"
+        flags = ["-std=c11", "-D_POSIX_C_SOURCE=200809L", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", define]
+        subprocess.run([compiler, *flags, "-o", str(library), str(source)], check=True)
+    return folder
 
 
 @pytest.fixture

@@ -36,6 +36,7 @@ GENERATED: Mapping[str, Callable[[], str]] = {
     "docs/schemas/campaign.schema.json": json_schemas.campaign_schema,
     "docs/schemas/study.schema.json": json_schemas.study_schema,
     "docs/schemas/findings.schema.json": json_schemas.findings_schema,
+    "docs/schemas/study-findings.schema.json": json_schemas.study_findings_schema,
     "docs/schemas/gate.schema.json": json_schemas.gate_schema,
     "docs/schemas/comparison.schema.json": json_schemas.comparison_schema,
 }

@@ -1,4 +1,4 @@
-"""JSON Schemas, for editors and programs: campaign file, study file, ``findings.json``, comparison, the gate's report.
+"""JSON Schemas, for editors and programs: campaign and study files, findings of both, comparison, the gate's report.
 
 ``make docs`` writes them to ``docs/schemas/``; a test compares the committed files with what this makes. That of the
 campaign file knows the keys of every built-in kind. It is looser than ``aging validate``, which also knows what no
@@ -19,6 +19,7 @@ from aging.campaign.schema import Campaign, _load_or_none
 from aging.check.reports.json import GateDocument
 from aging.core import levels, quantities, units
 from aging.findings.comparison.types import Comparison
+from aging.findings.study.types import StudyFindings
 from aging.findings.types import Findings
 from aging.runner.catalogue import Catalogue
 from aging.study.schema import StudyFile
@@ -100,6 +101,11 @@ def study_schema() -> str:
 def findings_schema() -> str:
     """The schema of ``findings.json``: keys that are not in it are those of later releases."""
     return _text(TypeAdapter(Findings).json_schema(mode="validation"), "aging findings.json")
+
+
+def study_findings_schema() -> str:
+    """The schema of a study's ``findings.json``: keys that are not in it are those of later releases."""
+    return _text(TypeAdapter(StudyFindings).json_schema(mode="validation"), "aging findings.json of a study")
 
 
 def gate_schema() -> str:

@@ -50,17 +50,27 @@ an absolute path in the campaign file.
 
 ## `[matrix]`
 
-Each key is a key path of the campaign file, in quotes, and its value the list of levels that are put in its place:
-`"load.arrivals.rate"`, `"deployment[NAME].KEY"`, or `"deployment.KEY"` for every deployment whose kind has that key.
-The study has every combination of the levels. Without `[matrix]` all cells run the campaign file as it is. What
-differs within one host belongs into [`[factors]`](campaign.md#factors) of the campaign file; a key cannot be in both.
+Each key is a key path of the campaign file, in quotes, and its value the list of levels that are put in its place.
+
+| key path | sets |
+|---|---|
+| `"deployment[NAME].packages"`, `"deployment[NAME].env.OMP_NUM_THREADS"` | a key of one deployment |
+| `"deployment.cache_ram_mib"` | the key of every deployment whose kind has it |
+| `"load.arrivals.rate"`, `"load.class[NAME].arrivals.rate"` | a key of the load, or of one class of it |
+| `"sampling.process"`, `"duration"`, `"seed"`, `"analysis.q"` | any other key of the file, but `schema` and `name` |
+| `"model"`, `"load.arrivals"` | a whole table, with tables as levels: keys that vary together |
+
+A key that there is not is a mistake that names the nearest. Two key paths of which one sets a part of the other are
+one, too. The study has every combination of the levels. Without `[matrix]` all cells run the campaign file as it is.
+What differs within one host belongs into [`[factors]`](campaign.md#factors) of the campaign file; a key cannot be in
+both.
 
 A combination is named by the words of its levels where they are short and differ, such as `cache_ram_mib-0`, else
 `v01`, `v02`, …; its cells add their replicate: `cache_ram_mib-0-r01`.
 
-The campaign's `seed` is the same in all cells: every host receives the identical load at the identical times after
-its start, so that what differs between replicates is the host, and not the load. Different loads within a cell come
-from `replicas` of the campaign file.
+The campaign's `seed` is the same in all cells, unless it is in `[matrix]`: every host receives the identical load at
+the identical times after its start, so that what differs between replicates is the host, and not the load. Different
+loads within a cell come from `replicas` of the campaign file.
 
 ## `[hosts]`
 
@@ -68,6 +78,10 @@ from `replicas` of the campaign file.
 `alike` knows {listed(ALIKE)}. The first host that fits is what
 the others are compared with. A host is also refused where its release of `aging` or its Python is another, or where
 its clock is more than 2 seconds off. The refusal says what was found and what was asked for.
+
+Cells share a host with `exclusive = false`, also with those of other studies that do: each has `cpus` of the CPUs and
+`devices` of the GPUs that the host has in the cluster, which assigns the GPUs (`CUDA_VISIBLE_DEVICES`). CPUs are
+counted, not bound. Leave `port` of the deployments out: each server takes a free one.
 
 ## Which host takes which cell
 

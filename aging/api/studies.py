@@ -15,7 +15,8 @@ from aging.core.errors import InputError
 from aging.findings.study.build import analyze_study
 from aging.findings.study.types import StudyFindings
 
-_INTERVALS = ("ci_per_hour", "new_host_per_hour", "host_sd_ci")
+_INTERVALS = ("ci_per_hour", "new_host_per_hour", "host_sd_ci", "ci", "new_host")
+_PAIR = ("key", "baseline_level", "other_level", "baseline", "other", "deployment", "indicator")
 
 
 def load_study(path: str | os.PathLike[str]) -> Study:
@@ -37,7 +38,18 @@ class Study:
 
     def findings(self) -> pd.DataFrame:
         """One row a variant, deployment and indicator: the mean rate over hosts, the verdict, how far hosts differ."""
-        return _frame([_without(asdict(one), "by_cell") for one in self.found.findings])
+        return _frame([_without(asdict(one), "by_cell", "rates") for one in self.found.findings])
+
+    def rates(self) -> pd.DataFrame:
+        """One row a variant, deployment, indicator and rate: per request and token, and those after the warm-up."""
+        return _frame(
+            [
+                {"variant": one.variant, "deployment": one.deployment, "indicator": one.indicator}
+                | _without(asdict(rate), "by_cell")
+                for one in self.found.findings
+                for rate in one.rates
+            ]
+        )
 
     def estimates(self) -> pd.DataFrame:
         """One row a cell, deployment and indicator, with the host that it ran on."""
@@ -55,7 +67,17 @@ class Study:
 
     def differences(self) -> pd.DataFrame:
         """One row a pair of variants that differ in one level, deployment and indicator."""
-        return _frame([asdict(one) for one in self.found.differences])
+        return _frame([_without(asdict(one), "rates") for one in self.found.differences])
+
+    def rate_differences(self) -> pd.DataFrame:
+        """The same of the other rates: one row a pair of variants, deployment, indicator and rate."""
+        return _frame(
+            [
+                {name: value for name, value in asdict(one).items() if name in _PAIR} | asdict(rate)
+                for one in self.found.differences
+                for rate in one.rates
+            ]
+        )
 
     def cells(self) -> pd.DataFrame:
         """One row a cell of the plan: its status, host, attempts, and why it has no result."""
@@ -88,5 +110,5 @@ def _frame(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(flat)
 
 
-def _without(row: dict[str, Any], key: str) -> dict[str, Any]:
-    return {name: value for name, value in row.items() if name != key}
+def _without(row: dict[str, Any], *keys: str) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name not in keys}

@@ -6,7 +6,7 @@ the URL of a study in a store every attempt of it, which is fetched first.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -39,11 +39,15 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Selected:
-    """The directories of a command line; ``smoke`` runs, which are left out; patterns that match no campaign."""
+    """The directories of a command line; ``smoke`` runs, which are left out; patterns that match no campaign.
+
+    ``by_pattern`` are the directories that a pattern found, and that were not named themselves.
+    """
 
     directories: Sequence[Path]
     smoke: Sequence[Path] = ()
     unmatched: Sequence[str] = ()
+    by_pattern: Collection[Path] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,7 @@ def selected(given: Sequence[str]) -> Selected:
 
     Raises ResultsError for a URL without a study, StorageError where its store does not answer.
     """
+    named: list[Path] = []
     found: list[Path] = []
     smoke: list[Path] = []
     unmatched: list[str] = []
@@ -92,6 +97,7 @@ def selected(given: Sequence[str]) -> Selected:
         if _URL in text:
             text = f"{escape(str(fetched(text)))}/cells/**"  # noqa: PLW2901 - the same study, now here
         elif not is_pattern(text):
+            named.append(Path(text))
             found.append(Path(text))
             continue
         campaigns = [one for one in map(Path, sorted(glob(text, recursive=True))) if _is_campaign(one)]
@@ -100,7 +106,8 @@ def selected(given: Sequence[str]) -> Selected:
         found += measured
         if not campaigns:
             unmatched.append(text)
-    return Selected(_once(found), _once(smoke), unmatched)
+    directories = _once(found)
+    return Selected(directories, _once(smoke), unmatched, set(directories) - set(named))
 
 
 def analyzed(directory: Path, mapper: Mapper, question: Question) -> Analyzed:
@@ -143,9 +150,15 @@ def mapper_of(cluster: str | None) -> Iterator[Mapper]:
         yield analysis.mapper
 
 
-def worst(outcomes: Sequence[Analyzed], unmatched: Sequence[str] = ()) -> ExitCode:
-    """Bad input (2) before what could not be judged (3) before done (0)."""
-    codes = {one.code for one in outcomes} | ({ExitCode.BAD_INPUT} if unmatched or not outcomes else set())
+def worst(outcomes: Sequence[Analyzed], chosen: Selected) -> ExitCode:
+    """Bad input (2) before what is missing or could not be judged (3) before done (0).
+
+    Bad input is what the command line names: of a campaign that a pattern found, and that cannot be read, 3.
+    """
+    codes = {ExitCode.BAD_INPUT} if chosen.unmatched or not outcomes else set()
+    for one in outcomes:
+        missing = one.code == ExitCode.BAD_INPUT and one.directory in chosen.by_pattern
+        codes.add(ExitCode.INCONCLUSIVE if missing else one.code)
     for code in (ExitCode.BAD_INPUT, ExitCode.INCONCLUSIVE):
         if code in codes:
             return code

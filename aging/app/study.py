@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import signal
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,7 +18,8 @@ from aging.app.prepare import new_folder
 from aging.app.study_store import mirrored, send, store_of
 from aging.campaign.load import read_campaign
 from aging.core.clock import ticks
-from aging.core.errors import AgingError, ExitCode, writing
+from aging.core.errors import AgingError, ExitCode, InconclusiveError, writing
+from aging.core.package_code import check_unchanged
 from aging.core.processes.ownership import is_running
 from aging.core.processes.ownership import send as send_signal
 from aging.core.tasks import cancel_all
@@ -34,9 +35,10 @@ from aging.study.events import StudyStarted
 from aging.study.fleet import Fleet
 from aging.study.layout import StudyLayout
 from aging.study.ledger import Ledger, read_ledger
-from aging.study.load import Study, is_study, load_study, study_of_campaign
+from aging.study.load import Study, is_study, load_study, on_hosts, study_of_campaign
 from aging.study.plan_file import StudyPlan, read_plan, write_plan
-from aging.study.state import Fold
+from aging.study.roll_call import roll_call
+from aging.study.state import Fold, StudyState
 from aging.study.supervision import Plan
 
 _ANALYSIS = "aging.app.study_analysis:analyze"
@@ -63,12 +65,13 @@ Connect = Callable[[str], Awaitable[ClosableFleet]]
 
 @dataclass(frozen=True, slots=True)
 class StudyRun:
-    """A study that was run. ``address`` is the cluster that it ran on."""
+    """A study that was run. ``address`` is the cluster that it ran on; ``unstopped`` are cells that may still run."""
 
     outcome: Outcome
     layout: StudyLayout
     account: Accounting
     address: str
+    unstopped: Sequence[str] = ()
 
     @property
     def exit_code(self) -> ExitCode:
@@ -89,7 +92,7 @@ def study_of(file: Path, hosts: int | None) -> Study:
     """
     kinds = Catalogue.discovered().kinds()
     if not is_study(file):
-        return study_of_campaign(read_campaign(file).text, str(file), hosts, kinds)
+        return study_of_campaign(read_campaign(file).text, str(file), hosts, kinds)  # one host where none is said
     study = load_study(file, kinds)
     if hosts is None:
         return study
@@ -97,22 +100,43 @@ def study_of(file: Path, hosts: int | None) -> Study:
     return replace(study, file=study.file.model_copy(update={"hosts": table}))
 
 
-def run_study(
-    study: Study, results: Path, address: str, console: Console, connect: Connect = connect_to_ray
+def run_study(  # noqa: PLR0913 - what, where and how
+    study: Study,
+    results: Path,
+    address: str,
+    console: Console,
+    connect: Connect = connect_to_ray,
+    *,
+    on_all: bool = False,
 ) -> StudyRun:
-    """Run a study on a cluster to its end, and analyze it. Raises AgingError if no cluster answers there."""
+    """Run a study on a cluster to its end, and analyze it; ``on_all``: with a replicate on every host that fits.
+
+    Raises AgingError if no cluster answers there, or no host of it fits.
+    """
 
     async def go() -> StudyRun:
         async with _connected(connect, address) as fleet:
+            planned = await _on_all_hosts(study, fleet, address, console) if on_all else study
             with writing(results / study.file.name):
                 layout = StudyLayout(new_folder(results / study.file.name, time.time()))
-            store = store_of(study.file, layout)
-            plan = write_plan(layout, study)
+            store = store_of(planned.file, layout)
+            plan = write_plan(layout, planned)
             console.print(f"study: {layout.root}", highlight=False, soft_wrap=True)
             async with mirrored(store, layout.root, _teller(console)):
                 return await _run(layout, plan, fleet, address, console=console)
 
     return _concluded(asyncio.run(go()), console)
+
+
+async def _on_all_hosts(study: Study, fleet: Fleet, address: str, console: Console) -> Study:
+    called = await roll_call(fleet, study.file.hosts)
+    if not called.fitting:
+        whys = "; ".join(f"{host}: {why}" for host, why in called.refused.items()) or "it has none"
+        raise AgingError(f"--cluster {address}: no host of the cluster can run the campaign ({whys})")
+    count = len(called.fitting)
+    hosts = "the one host that fits" if count == 1 else f"all {count} hosts that fit"
+    _teller(console)(f"hosts: {hosts} ({', '.join(called.fitting)}), a cell on each; for fewer: --hosts N")
+    return on_hosts(study, count)
 
 
 def resume_study(
@@ -127,12 +151,16 @@ def resume_study(
     plan = read_plan(layout)
     state = state_of(layout)
     if not stopping and not (left := account_of(layout, plan).missing):
-        raise AgingError(f"{directory}: every cell has a result; nothing is left to do")
+        done = f"{directory}: every cell has a result; nothing is left to do"
+        raise AgingError(done if layout.findings.exists() else f"{done} but its findings: aging analyze {directory}")
     if (owner := owner_of(directory)) is not None:
         raise LockedError(directory, owner)
     where = address or state.cluster
     if where is None:
-        raise AgingError(f"{directory}: no cluster is known; name it: --cluster ADDRESS")
+        raise AgingError(
+            f"{directory}: no cluster is known; name it: --cluster ADDRESS. A cell that is a job of a batch system "
+            "goes on with the command of its job: aging run STUDY.toml --cell N --study ID"
+        )
 
     store = store_of(plan.file, layout)
 
@@ -143,7 +171,7 @@ def resume_study(
             async with mirrored(store, layout.root, _teller(console)):
                 return await _run(layout, plan, fleet, where, console=console, stopping=stopping)
 
-    return _concluded(asyncio.run(go()), console)
+    return _concluded(asyncio.run(go()), console, stopping=stopping)
 
 
 def stop_study(
@@ -151,34 +179,44 @@ def stop_study(
 ) -> Iterator[str]:
     """Stop the cells of a study; it can be resumed. Yields what is done.
 
-    Raises ResultsError, and AgingError if another host runs it or no cluster answers.
+    Raises ResultsError, AgingError if another host runs it or no cluster answers, and InconclusiveError if a cell may
+    still run.
     """
     layout = StudyLayout(directory)
     read_plan(layout)  # a folder that is none is named first
     owner = owner_of(directory)
-    if owner is None:
-        state = state_of(layout)
-        if state.outcome == "completed":
+    if owner is not None:
+        yield from _stop_head(directory, owner)
+    if owner is None or state_of(layout).outcome is None:  # it was killed before it had stopped its cells
+        if state_of(layout).outcome == "completed":
             yield "The study has already ended."
             return
         yield "No process runs the study; asking its hosts."
         resume_study(directory, address, console, connect, stopping=True)
-        return
-    yield from _stop_head(directory, owner)
+    if left := _unstopped(state_of(layout)):
+        raise InconclusiveError(_not_stopped(directory, left))
 
 
 def _stop_head(directory: Path, owner: Owner) -> Iterator[str]:
+    """Have the process that runs the study stop it. However often that is asked, it does not end at once."""
     if not owner.here:
         raise AgingError(f"{directory}: {owner}; stop it there")
-    send_signal(owner.identity, signal.SIGINT)
-    yield f"Interrupted the study (pid {owner.pid}); waiting for its cells to drain, and for their files."
+    send_signal(owner.identity, signal.SIGTERM)
+    yield f"Stopping the study (pid {owner.pid}); waiting for its cells to drain, and for their files."
     while is_running(owner.identity):
         time.sleep(_POLL_SECONDS)
-    yield "The study has ended."
+    yield "The process of the study has ended."
 
 
-def _continue(run: StudyRun) -> str:
-    return f"To continue: aging resume {run.layout.root}"
+def _unstopped(state: StudyState) -> Sequence[str]:
+    return [f"{cell} on {one.host}" for cell, one in state.unstopped]
+
+
+def _not_stopped(directory: Path, left: Sequence[str]) -> str:
+    return (
+        f"May still run: {', '.join(left)}. To stop them once the cluster has their hosts: aging stop {directory}; to "
+        f"continue: aging resume {directory}"
+    )
 
 
 @contextlib.asynccontextmanager
@@ -211,32 +249,33 @@ async def _run(  # noqa: PLR0913 - a study, where it runs and how
         if stopping:
             head.stop()
         viewing = asyncio.create_task(_view(head, plan, lock.owner.pid, console))
-        with _interrupts(head, tell, stopping=stopping):
+        with _interrupts(head, tell):
             try:
                 outcome = await head.run()
             finally:
                 await cancel_all([viewing])
-        return StudyRun(outcome, layout, accounting(plan.file.name, plan.cells, head.state, time.time()), address)
+        account = accounting(plan.file.name, plan.cells, head.state, time.time(), hosts=plan.file.hosts)
+        return StudyRun(outcome, layout, account, address, _unstopped(head.state))
 
 
 @contextlib.contextmanager
-def _interrupts(head: Head, tell: Callable[[str], None], *, stopping: bool) -> Iterator[None]:
-    """Ctrl-C once stops the cells in order, twice ends this process and lets them go on."""
+def _interrupts(head: Head, tell: Callable[[str], None]) -> Iterator[None]:
+    """Ctrl-C or SIGTERM stops the cells in order; Ctrl-C while they stop ends this process and lets them go on."""
     loop = asyncio.get_running_loop()
-    count = 1 if stopping else 0
 
-    def interrupted() -> None:
-        nonlocal count
-        count += 1
-        if count == 1:
+    def stop() -> None:
+        if not head.stopping:
             tell("Stopping every cell: it drains, is sealed and collected. Ctrl-C again ends this process at once.")
             head.stop()
-        else:
-            tell("Ended at once; cells may still run on their hosts.")
-            head.abandon()
 
-    for one in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(one, interrupted)
+    def interrupted() -> None:
+        if head.stopping:
+            head.abandon()
+        else:
+            stop()
+
+    loop.add_signal_handler(signal.SIGINT, interrupted)
+    loop.add_signal_handler(signal.SIGTERM, stop)
     try:
         yield
     finally:
@@ -248,13 +287,13 @@ async def _view(head: Head, plan: StudyPlan, pid: int, console: Console) -> None
     """Show the cells: a table on a terminal, else some lines now and then, beside what happens."""
 
     def account() -> Accounting:
-        return accounting(plan.file.name, plan.cells, head.state, time.time(), pid)
+        return accounting(plan.file.name, plan.cells, head.state, time.time(), pid, hosts=plan.file.hosts)
 
     if not console.is_terminal:
         async for _ in ticks(_PLAIN_SECONDS, time.monotonic() + _PLAIN_SECONDS):
             for line in lines(account()):
                 console.print(line, highlight=False, markup=False, soft_wrap=True)
-    with Live(console=console, auto_refresh=False) as live:
+    with Live(console=console, auto_refresh=False, transient=True) as live:  # its last state is printed at the end
         async for _ in ticks(_REFRESH_SECONDS, time.monotonic()):
             live.update(table(account()), refresh=True)
 
@@ -266,28 +305,44 @@ def _teller(console: Console) -> Callable[[str], None]:
     return tell
 
 
-def _concluded(run: StudyRun, console: Console) -> StudyRun:
-    """Analyze what is here, in a process of its own, and print where it is."""
+def _concluded(run: StudyRun, console: Console, *, stopping: bool = False) -> StudyRun:
+    """Analyze what is here, in a process of its own, and print where it is.
+
+    ``stopping``: the caller says what could not be stopped.
+    """
 
     say = _teller(console)
     for line in lines(run.account):
         say(line)
     if any(row.status == "counted" for row in run.account.rows):
+        check_unchanged(f"The results are here; to have their findings: aging analyze {run.layout.root}")
         written: Any = asyncio.run(call(_ANALYSIS, str(run.layout.root), shown=True))
-        _show_findings(run, console)
+        unread = _show_findings(run, console)
         for name, path in written.items():
             say(f"{name}: {path}")
+        for line in unread:
+            say(line)
+        if unread and run.outcome == "completed":
+            run = replace(run, outcome="incomplete")
         if (store := store_of(read_plan(run.layout).file, run.layout)) is not None:
             send(store, run.layout.root, say)
-    if run.outcome != "completed":
-        say(f"{len(run.account.missing)} of {len(run.account.rows)} cells have no result. {_continue(run)}")
+    if run.unstopped and not stopping:
+        say(_not_stopped(run.layout.root, run.unstopped))
+    elif run.account.missing and not run.unstopped:
+        say(f"To continue: aging resume {run.layout.root}")
     return run
 
 
-def _show_findings(run: StudyRun, console: Console) -> None:
+def _show_findings(run: StudyRun, console: Console) -> list[str]:
+    """Print what was found; the result of which cells could not be analyzed, a line each."""
     from aging.findings.study.file import read_study_findings  # noqa: PLC0415 - after the study, not beside it
     from aging.report.study.findings_text import show  # noqa: PLC0415 - as above
 
     findings = read_study_findings(run.layout.findings)
-    if findings is not None:
-        show(findings, run.account, console)
+    if findings is None:
+        return []
+    show(findings, run.account, console)
+    unread = [one for one in findings.cells if one.status == "no_findings"]
+    again = f"Mend it, then: aging analyze {run.layout.root}"
+    whys = {one.cell: (one.why or one.status).rstrip(".") for one in unread}
+    return [f"{cell} has a result that cannot be analyzed: {why}. {again}" for cell, why in whys.items()]

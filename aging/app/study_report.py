@@ -20,29 +20,35 @@ from aging.study.state import fold
 _FORMATS: Mapping[str, Callable[[Sequence[Table], str], str]] = {"markdown": markdown, "latex": latex}
 
 
-def read_study(root: Path) -> StudyRecord:
+def read_study(root: Path, failed: Mapping[str, str] | None = None) -> StudyRecord:
     """A study as its folder has it now, with findings that are built anew from those of its cells.
 
-    Raises :class:`~aging.core.errors.ResultsError` for a folder that is no study's.
+    ``failed`` has the reasons of cells that could not be analyzed just now. Raises
+    :class:`~aging.core.errors.ResultsError` for a folder that is no study's.
     """
     from aging.findings.study.build import analyze_study  # noqa: PLC0415 - the statistics take long to import
 
     layout = StudyLayout(root)
     plan = read_plan(layout)
-    events = read_ledger(layout.ledger) if layout.ledger.exists() else ()
+    events = read_ledger(layout.ledger)
     owner = owner_of(root)
     runner = owner.pid if owner is not None and owner.role == "study" else None
-    return StudyRecord(root, plan, fold(events), events, analyze_study(root), time.time(), runner)
+    return StudyRecord(root, plan, fold(events), events, analyze_study(root, failed), time.time(), runner)
 
 
 def write_page(root: Path, path: Path | None = None) -> Path:
     """Write the page to ``path``, by default into the study's folder; where it was written."""
-    from aging.report.study.page import write_page as write  # noqa: PLC0415 - jinja2
-
     record = read_study(root)
     target = record.layout.report if path is None else path
-    write(record, target)
+    write_record(record, target)
     return target
+
+
+def write_record(record: StudyRecord, path: Path) -> None:
+    """Write the page of a study that was read."""
+    from aging.report.study.page import write_page as write  # noqa: PLC0415 - jinja2
+
+    write(record, path)
 
 
 def table_text(root: Path, format: str) -> str:

@@ -10,13 +10,13 @@ the findings are only printed: no file is written.
 
   aging analyze results/real-runtimes --warmup 10m --grid 30s
 
-Several directories, or a quoted pattern: a line for each; smoke runs are left out. One that cannot be analyzed does not
-stop the others; the exit code is then 2 or 3. --cluster computes on a cluster of Ray (auto: the one of this machine),
-with findings that are equal to the last bit.
+Several directories, or a quoted pattern: a line for each; smoke runs are left out. One that cannot be analyzed is named
+and does not stop the others; the exit code is then 3, or 2 for a DIR that is no result directory. --cluster computes on
+a cluster of Ray (auto: the one of this machine), with findings that are equal to the last bit.
 
   aging analyze 'results/**' --cluster auto
 
-The folder of a study: every cell that counts, then the whole; exit 3 where a cell has no result.
+The folder of a study: every cell that counts, then the whole; exit 3 where a cell is missing, which is named.
 The URL of a study in a store (s3://bucket/results/STUDY/START) is fetched to results/STUDY/START first.
 """
 
@@ -103,10 +103,9 @@ def _one(directory: Path, question: Question, options: argparse.Namespace) -> Ex
 
 
 def _study(root: Path, question: Question, options: argparse.Namespace) -> ExitCode:
-    """Every cell that counts, then the whole."""
-    from aging.app.directories import each, worst
-    from aging.app.study_analysis import conclude, counting
-    from aging.app.study_report import read_study
+    """Every cell that counts, then the whole; one that cannot be analyzed is missing in it."""
+    from aging.app.directories import each
+    from aging.app.study_analysis import conclude, counting, written
     from aging.report.study.findings_text import show
     from aging.study.layout import StudyLayout
 
@@ -114,21 +113,20 @@ def _study(root: Path, question: Question, options: argparse.Namespace) -> ExitC
     if question.given:
         cells = layout.cells / "**"
         raise InputError(f"{root}: a study is analyzed with its own settings; for others: aging analyze '{cells}'")
-    outcomes = []
-    for one in each(counting(layout), question, options.cluster):
-        outcomes.append(one)
+    counted = counting(layout)
+    failed: dict[str, str] = {}
+    for cell, one in zip(counted, each(list(counted.values()), question, options.cluster), strict=True):
         if one.why is not None:
+            failed[cell] = one.why
             print(f"aging: {_named(one)}", file=sys.stderr)
-    written = conclude(layout)
-    record = read_study(root)
+    record = conclude(layout, failed)
     if options.json:
         print(layout.findings.read_text(encoding="utf-8"), end="")
     else:
         show(record.findings, record.account, out)
-        for name, path in written.items():
+        for name, path in written(record).items():
             out.print(f"{name}: {path}", soft_wrap=True)
-    code = worst(outcomes) if outcomes else ExitCode.INCONCLUSIVE
-    return ExitCode.INCONCLUSIVE if code == ExitCode.DONE and record.account.missing else code
+    return ExitCode.DONE if record.findings.complete else ExitCode.INCONCLUSIVE
 
 
 def _several(chosen: Selected, question: Question, options: argparse.Namespace) -> ExitCode:
@@ -150,7 +148,7 @@ def _several(chosen: Selected, question: Question, options: argparse.Namespace) 
             print(f"{one.directory}: {_counted(one)}", flush=True)
     if not options.json:
         print(_summary(outcomes, written=not question.given))
-    return worst(outcomes, chosen.unmatched)
+    return worst(outcomes, chosen)
 
 
 def _named(one: Analyzed) -> str:

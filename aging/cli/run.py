@@ -11,7 +11,8 @@ With --smoke the host is checked, then every deployment runs for 1 minute (or TI
 it ready, did it answer without errors, were its indicators read, did the client keep its schedule?
 Exit 0 when all passed, 3 when one did not. The output goes to its own folder (NAME.smoke) and is not a result.
 
-With --cluster a study file, or a campaign file on --hosts hosts, runs on the hosts of a Ray cluster, one cell a host.
+With --cluster a study file runs on the hosts of a Ray cluster, or a campaign file on all of them that fit (--hosts N:
+on N of them), one cell a host.
 Ctrl-C once stops every cell (exit 130), twice ends this process and lets them go on; `resume` continues either.
 Exit 0 when every cell has a result, 3 when one is missing.
 
@@ -58,7 +59,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--cluster", metavar="ADDRESS", help="run on a Ray cluster: auto, or HOST:PORT")
     parser.add_argument(
-        "--hosts", type=host_count, metavar="N", help="with --cluster: hosts of a campaign; most hosts of a study"
+        "--hosts",
+        type=host_count,
+        metavar="N",
+        help="with --cluster: hosts of a campaign, default: all that fit; most hosts of a study",
     )
     parser.add_argument("--cell", type=int, metavar="N", help="run this cell of a study file here, counted from 0")
     parser.add_argument("--study", metavar="ID", help="with --cell: id of the study; default: $SLURM_ARRAY_JOB_ID")
@@ -118,7 +122,8 @@ def _study(options: argparse.Namespace) -> ExitCode:
 
     study = study_of(options.file, options.hosts)
     results = results_folder(study.file, options.file.parent, options.results)
-    return run_study(study, results, options.cluster, console()).exit_code
+    on_all = study.text is None and options.hosts is None
+    return run_study(study, results, options.cluster, console(), on_all=on_all).exit_code
 
 
 def _cell(options: argparse.Namespace) -> ExitCode:

@@ -1,6 +1,9 @@
 """Show the status of a campaign or a study from its directory; without one, of all of them below --results.
 
 --json prints the same as JSON; --watch refreshes every second until the campaign has ended, or Ctrl-C.
+
+--cluster lists what studies hold of a Ray cluster: host, since when, whether a process runs the study, and whether the
+runner of the cell is alive. It finds the hosts of studies whose folder or process is gone.
 """
 
 from __future__ import annotations
@@ -22,17 +25,40 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "directory", type=Path, nargs="?", metavar="DIR", help="result directory, of a campaign or of a study"
     )
     parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="default: results")
+    parser.add_argument(
+        "--cluster", metavar="ADDRESS", help="list the reservations of a Ray cluster instead: auto, or HOST:PORT"
+    )
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--json", action="store_true", help="print JSON instead of a table")
     how.add_argument("--watch", action="store_true", help="refresh every second until it has ended")
 
 
 def run(options: argparse.Namespace) -> ExitCode:
+    if options.cluster is not None:
+        return _cluster(options)
     if options.directory is not None:
         return _study(options) if StudyLayout(options.directory).exists else _one(options)
     if options.watch:
         raise AgingError("--watch needs the directory of one campaign or study")
     return _all(options)
+
+
+def _cluster(options: argparse.Namespace) -> ExitCode:
+    if options.directory is not None:
+        raise AgingError("--cluster: lists what all studies hold of a cluster; leave DIR out")
+    if options.watch:
+        raise AgingError("--watch needs the directory of one campaign or study")
+    from aging.app.study_reservations import reservations
+    from aging.report.study.reservations import reservation_lines, reservations_json
+
+    found = reservations(options.cluster)
+    if options.json:
+        print(json.dumps(reservations_json(found), indent=1))
+        return ExitCode.DONE
+    out = console()
+    for line in reservation_lines(found, options.cluster, time.time()):
+        out.print(line, soft_wrap=True, markup=False, highlight=False)
+    return ExitCode.DONE
 
 
 def _all(options: argparse.Namespace) -> ExitCode:

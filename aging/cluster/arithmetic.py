@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-import aging
+from aging.core.package_code import code_digest
 
 _PACKAGES = ("numpy", "scipy", "pandas", "pyarrow", "statsmodels")
 _ROOMS = ("core", "findings", "stats", "store")
@@ -28,10 +28,7 @@ def mark() -> str:
     said += [f"{name} {_version(name)}" for name in _PACKAGES]
     said.append(str(find_spec("aging.stats.slope._reordering") is not None))
     digest = hashlib.sha256("\n".join(said).encode())
-    root = Path(aging.__file__).parent
-    for room in _ROOMS:
-        for path in sorted((root / room).rglob("*.py")):
-            digest.update(f"{path.relative_to(root)}\n".encode() + path.read_bytes())
+    digest.update(code_digest(*_ROOMS).encode())
     return digest.hexdigest()
 
 

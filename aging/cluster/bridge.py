@@ -1,5 +1,7 @@
 """The process between a study and Ray: ``python -m aging.cluster.bridge ADDRESS``, calls on stdin, answers on stdout.
 
+Its first line is the digest of its code: a study whose code was changed under it must not read on.
+
 Ray's core ends the process that it is loaded into (``abort``) as soon as it has lost the head for a minute or its own
 node at once, prints to its stdout, and takes its SIGTERM. A study must survive each of them; so it starts this process,
 and another one when it is gone.
@@ -16,12 +18,14 @@ from typing import BinaryIO
 from aging.cluster.session import Session, connect
 from aging.cluster.wire import Answer, Call, frame, receive
 from aging.core.errors import AgingError
-from aging.study.fleet import HostLostError
+from aging.core.package_code import ChangedCodeError, code_at_start
+from aging.study.fleet import SHARED_ROOMS, HostLostError, OtherCodeError
 
 
 def main() -> None:
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)
+    _write_all(answers, f"{code_at_start(*SHARED_ROOMS)}\n".encode())
     asyncio.run(_serve(sys.argv[1], answers))
     os._exit(0)  # Ray's own end waits for a head that may be gone
 
@@ -65,6 +69,8 @@ async def _answer(session: Session, call: Call) -> Answer:
             return Answer(call.number, "value", task.result())
         case HostLostError():
             return Answer(call.number, "lost", str(error))
+        case ChangedCodeError() | OtherCodeError():
+            return Answer(call.number, "other_code", error)
         case AgingError():
             return Answer(call.number, "refused", str(error))
     return Answer(call.number, "bug", "".join(traceback.format_exception(error)))

@@ -14,7 +14,20 @@ from typing import Any
 
 from aging.cluster.wire import Answer, Call, frame, receive
 from aging.core.errors import AgingError, MissingPartError
-from aging.study.fleet import AttemptKey, Chunk, File, HostFacts, HostLostError, Look, Node, Order, Reservation
+from aging.core.package_code import ChangedCodeError, check_unchanged, code_at_start
+from aging.study.fleet import (
+    SHARED_ROOMS,
+    AttemptKey,
+    Chunk,
+    File,
+    Held,
+    HostFacts,
+    HostLostError,
+    Look,
+    Node,
+    Order,
+    Reservation,
+)
 
 _CONNECT_SECONDS = 45.0
 """Importing Ray and joining a cluster: 3 s on a quiet host, 20 s where both cores are busy."""
@@ -27,6 +40,8 @@ _RECONNECT_SECONDS = 5.0
 
 _END_SECONDS = 5.0
 
+_CHANGED = "The cells go on: aging resume STUDYDIR goes on with the new code."
+
 
 async def connect(address: str) -> RayFleet:
     """The fleet of the cluster at ``auto`` or ``HOST:PORT``.
@@ -36,6 +51,8 @@ async def connect(address: str) -> RayFleet:
     """
     if importlib.util.find_spec("ray") is None:
         raise MissingPartError("A cluster needs Ray, which is not installed. Install it: pip install 'llm-aging[ray]'")
+    code_at_start()
+    code_at_start(*SHARED_ROOMS)
     _check_address(address)
     await _check_answers(address)
     fleet = RayFleet(address)
@@ -75,7 +92,12 @@ class RayFleet:
         )
         assert process.stdout is not None
         try:
-            hello = await asyncio.wait_for(receive(process.stdout), _CONNECT_SECONDS)
+            async with asyncio.timeout(_CONNECT_SECONDS):
+                code = await process.stdout.readline()
+                if code.strip().decode(errors="replace") != code_at_start(*SHARED_ROOMS):
+                    check_unchanged(_CHANGED)
+                    raise EOFError
+                hello = await receive(process.stdout)
             if hello.kind != "value":
                 raise AgingError(hello.value)
             self._process = process
@@ -106,6 +128,10 @@ class RayFleet:
 
     async def release(self, key: AttemptKey) -> None:
         await self._head("release", key)
+
+    async def reservations(self) -> Sequence[Held]:
+        found: Sequence[Held] = await self._head("reservations")
+        return found
 
     async def facts(self, node: Node, scratch: str) -> HostFacts:
         told: HostFacts = await self._call("facts", node, scratch)
@@ -169,6 +195,9 @@ class RayFleet:
                 raise HostLostError(answer.value)
             case "refused":
                 raise AgingError(answer.value)
+            case "other_code":
+                raise answer.value
+        check_unchanged(_CHANGED)
         raise RuntimeError(f"{method} failed:\n{answer.value}")
 
     async def _connected(self) -> asyncio.subprocess.Process:
@@ -180,6 +209,8 @@ class RayFleet:
                     self._tried = time.monotonic()
                     await _check_answers(self.address)
                     await self.open()
+                except ChangedCodeError:
+                    raise
                 except AgingError as error:
                     raise HostLostError(str(error)) from None
             assert self._process is not None

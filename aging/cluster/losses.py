@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from ray import exceptions
 
 from aging.core.errors import AgingError
-from aging.study.fleet import HostLostError
+from aging.core.package_code import check_unchanged, code_at_start
+from aging.study.fleet import SHARED_ROOMS, HostLostError, OtherCodeError
 
 _SENTENCES: tuple[tuple[type[BaseException], str], ...] = (
     (exceptions.NodeDiedError, "The host left the cluster during the call."),
@@ -42,6 +43,10 @@ def losses_named(host: str) -> Iterator[None]:
         yield
     except exceptions.RayTaskError as error:
         cause = error.cause
+        if isinstance(cause, OtherCodeError):
+            check_unchanged("The cells go on: aging resume STUDYDIR goes on with the new code.", *SHARED_ROOMS)
+            own = code_at_start(*SHARED_ROOMS)[:8]
+            raise OtherCodeError(f"Host {host}: {cause} than this process ({own}); install the same") from None
         if isinstance(cause, AgingError):
             raise type(cause)(*cause.args) from None
         if _NOT_IMPORTED in str(error) or isinstance(cause, ImportError):

@@ -12,7 +12,20 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from aging.core.errors import AgingError
-from aging.study.fleet import AttemptKey, Chunk, File, HostFacts, HostLostError, Look, Node, Order, Reservation
+from aging.core.package_code import code_at_start
+from aging.study.fleet import (
+    SHARED_ROOMS,
+    AttemptKey,
+    Chunk,
+    File,
+    Held,
+    HostFacts,
+    HostLostError,
+    Look,
+    Node,
+    Order,
+    Reservation,
+)
 
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # read as Ray is imported
 os.environ["RAY_ENABLE_UV_RUN_RUNTIME_ENV"] = "0"
@@ -28,6 +41,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy, Place
 
 from aging.cluster import tasks
 from aging.cluster.losses import losses_named
+from aging.cluster.reservations import forget, group_name, held, note, renew
 
 T = TypeVar("T")
 
@@ -111,12 +125,14 @@ class Session:
     async def reserve(self, key: AttemptKey, node: Node, what: Reservation) -> bool:
         name = group_name(key)
         if await self._held_by(name) == node.node:
+            await _control(lambda: renew(name))
             return True
         await self.release(key)  # of a host that left: Ray would wait for its id forever
         bundle = {"CPU": node.cpus, "GPU": node.gpus} if what.exclusive else {"CPU": what.cpus, "GPU": float(what.gpus)}
         bundle = {resource: amount for resource, amount in bundle.items() if amount > 0}
         if not bundle:
             return False
+        await _control(lambda: note(name, node.host, what.scratch))
         made = await _control(
             lambda: placement_group(
                 [bundle],
@@ -135,6 +151,7 @@ class Session:
         name = group_name(key)
         group = await _control(lambda: _group(name))
         if group is None:
+            await _control(lambda: forget(name))
             return
         await _control(lambda: remove_placement_group(group))
         deadline = time.monotonic() + _RESERVE_SECONDS
@@ -142,23 +159,26 @@ class Session:
             if time.monotonic() > deadline:
                 raise HostLostError(f"The cluster did not give back what is reserved for {key}.")
             await asyncio.sleep(_POLL_SECONDS)
+        await _control(lambda: forget(name))
+
+    async def reservations(self) -> Sequence[Held]:
+        nodes = {one.node: one.host for one in map(_node, await _control(ray.nodes))}
+        found: Sequence[Held] = await _control(lambda: held(nodes))
+        return found
 
     async def facts(self, node: Node, scratch: str) -> HostFacts:
         told, wall = await self._on_host(node, tasks.facts, (node.host, scratch))
         return replace(told, clock_offset=wall - time.time())
 
     async def start(self, node: Node, order: Order) -> Look:
-        group = None if order.exclusive else await _control(lambda: _group(group_name(order.key)))
-        gpus = 0.0 if group is None else group.bundle_specs[0].get("GPU", 0.0)
-        if group is None or gpus == 0.0:
-            return await self._on_host(node, tasks.start, (node.host, order, False), _ACTION_SECONDS)
-        within = PlacementGroupSchedulingStrategy(group, placement_group_bundle_index=0)
-        arguments = (node.host, order, True)
-        options = {"scheduling_strategy": within, "num_gpus": gpus}
-        return await self._on_host(node, tasks.start, arguments, _ACTION_SECONDS, options)
+        within = None if order.exclusive else await self._devices(order.key, 0.0)
+        arguments = (node.host, order, within is not None)
+        return await self._on_host(node, tasks.start, arguments, _ACTION_SECONDS, within)
 
     async def resume(self, node: Node, key: AttemptKey, scratch: str) -> Look:
-        return await self._on_host(node, tasks.resume, (node.host, key, scratch), _ACTION_SECONDS)
+        within = await self._devices(key, node.gpus)  # one that has all of them has the same as before
+        arguments = (node.host, key, scratch, within is not None)
+        return await self._on_host(node, tasks.resume, arguments, _ACTION_SECONDS, within)
 
     async def stop(self, node: Node, key: AttemptKey, scratch: str) -> Look:
         return await self._on_host(node, tasks.stop, (node.host, key, scratch), _ACTION_SECONDS)
@@ -173,8 +193,8 @@ class Session:
         """Begin to read files; ``number`` names the stream, which is the caller's choice."""
         visit = self._visit(node)
         options = {"num_returns": "streaming", "_generator_backpressure_num_objects": _CHUNKS_AHEAD}
-        chunks = visit.stream.options(**options).remote(tasks.read, node.host, key, scratch, tuple(files))
-        self._streams[number] = _Stream(node, visit, chunks)
+        asked = tasks.asked(tasks.read, node.host, key, scratch, tuple(files))
+        self._streams[number] = _Stream(node, visit, visit.stream.options(**options).remote(_code(), asked))
 
     async def next_chunks(self, number: int) -> Sequence[Chunk] | None:
         """The next chunks of a stream, None at its end."""
@@ -194,6 +214,15 @@ class Session:
         stream = self._streams.pop(number, None)
         if stream is not None:
             ray.kill(stream.visit)
+
+    async def _devices(self, key: AttemptKey, but: float) -> dict[str, Any] | None:
+        """How a call is made with the GPUs that are reserved for an attempt; None where they are none, or ``but``."""
+        group = await _control(lambda: _group(group_name(key)))
+        gpus = 0.0 if group is None else group.bundle_specs[0].get("GPU", 0.0)
+        if gpus in (0.0, but):
+            return None
+        within = PlacementGroupSchedulingStrategy(group, placement_group_bundle_index=0)
+        return {"scheduling_strategy": within, "num_gpus": gpus}
 
     async def _held_by(self, name: str) -> str | None:
         """The id of the node on which a reservation is made."""
@@ -216,7 +245,7 @@ class Session:
             visit = self._visit(node) if options is None else _new_visit(node, options)
             try:
                 async with asyncio.timeout(seconds):
-                    answer: T = await _value(visit.call.remote(function, *arguments))
+                    answer: T = await _value(visit.call.remote(_code(), tasks.asked(function, *arguments)))
             except BaseException:
                 ray.kill(visit)
                 raise
@@ -255,16 +284,15 @@ class _Stream:
     chunks: AsyncIterator[Any]
 
 
-def group_name(key: AttemptKey) -> str:
-    """The name of an attempt's placement group, unique in the cluster."""
-    return f"{key.study}/{key.cell}/a{key.number:02d}"
-
-
 def _new_visit(node: Node, options: dict[str, Any]) -> Any:
     """An actor on a host. It takes no CPU: a measured host's are all reserved."""
     affinity = NodeAffinitySchedulingStrategy(node_id=node.node, soft=False)
     actor = ray.remote(num_cpus=0, max_restarts=0, max_task_retries=0)(tasks.Visit)
     return actor.options(**{"scheduling_strategy": affinity} | options).remote()
+
+
+def _code() -> str:
+    return code_at_start(*SHARED_ROOMS)
 
 
 async def _value(reference: Any) -> Any:

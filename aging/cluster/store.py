@@ -36,6 +36,7 @@ from uuid import uuid4
 import fsspec
 
 from aging.core.errors import InputError, MissingPartError, ResultsError, StorageError
+from aging.core.whole_file import write_whole
 from aging.study.fleet import File
 from aging.study.layout import StudyLayout
 
@@ -184,7 +185,7 @@ class StudyStore:
             with ThreadPoolExecutor(_THREADS) as threads:
                 for _ in threads.map(lambda one: self._fetch_file(one, into), self.known.values()):
                     pass
-            _write(StudyLayout(into).ledger, ledger)
+            write_whole(StudyLayout(into).ledger, ledger)
         if not StudyLayout(into).exists:
             raise ResultsError(f"{self.url}: has files but no study.json; the study was not sent as a whole")
         return into
@@ -339,15 +340,6 @@ def _inside(path: str, url: str) -> PurePosixPath:
     if relative.is_absolute() or ".." in relative.parts:
         raise ResultsError(f"{url}: its log names {path}, which is outside of the study")
     return relative
-
-
-def _write(path: Path, content: bytes) -> None:
-    part = path.with_name(f"{path.name}.part")
-    with part.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
 
 
 @contextlib.contextmanager

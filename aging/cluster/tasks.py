@@ -6,16 +6,19 @@ Classes and functions are sent by name, so a host without this package refuses t
 from __future__ import annotations
 
 import os
+import pickle
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from importlib.metadata import version
 from typing import Any
 
 import ray
 
 from aging.core.errors import AgingError
+from aging.core.package_code import code_digest
 from aging.study import host
-from aging.study.fleet import AttemptKey, Chunk, File, HostFacts, Look, Order
+from aging.study.fleet import SHARED_ROOMS, AttemptKey, Chunk, File, HostFacts, Look, Order, OtherCodeError
 
 _REAPING = ("RAY_kill_child_processes_on_worker_exit_with_raylet_subreaper",)
 """Settings of a raylet that end every process that a worker leaves behind, in whatever session.
@@ -34,11 +37,27 @@ class Visit:
     Not a Ray task: for one task a raylet starts two workers (2.60, measured), and keeps the second one idle for days.
     """
 
-    def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
+    def call(self, code: str, asked: bytes) -> Any:
+        function, arguments = _opened(code, asked)
         return function(*arguments)
 
-    def stream(self, function: Callable[..., Iterator[Any]], *arguments: Any) -> Iterator[Any]:
+    def stream(self, code: str, asked: bytes) -> Iterator[Any]:
+        function, arguments = _opened(code, asked)
         yield from function(*arguments)
+
+
+def asked(function: Callable[..., Any], *arguments: Any) -> bytes:
+    """A function and its arguments for :class:`Visit`, which looks at them only where the code is the same."""
+    return pickle.dumps((function, arguments))
+
+
+def _opened(code: str, asked: bytes) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+    """What was asked by a process with this code. Raises OtherCodeError where this host has other code."""
+    here = code_digest(*SHARED_ROOMS)
+    if here != code:
+        raise OtherCodeError(f"its aging {version('llm-aging')} has other code ({here[:8]})")
+    opened: tuple[Callable[..., Any], tuple[Any, ...]] = pickle.loads(asked)
+    return opened
 
 
 def facts(name: str, scratch: str) -> tuple[HostFacts, float]:
@@ -51,14 +70,18 @@ def start(name: str, order: Order, assigned: bool) -> Look:
     """Start a cell. ``assigned``: its GPUs are those that Ray assigned to this call."""
     _check_outlives()
     if assigned:
-        devices = ray.get_runtime_context().get_accelerator_ids().get("GPU", [])
-        order = replace(order, devices=tuple(map(str, devices)))
+        order = replace(order, devices=_assigned())
     return host.start(name, order)
 
 
-def resume(name: str, key: AttemptKey, scratch: str) -> Look:
+def resume(name: str, key: AttemptKey, scratch: str, assigned: bool) -> Look:
+    """Continue a cell. ``assigned``: as in :func:`start`; since it was stopped they may be others of the host."""
     _check_outlives()
-    return host.resume(name, key, scratch)
+    return host.resume(name, key, scratch, _assigned() if assigned else None)
+
+
+def _assigned() -> tuple[str, ...]:
+    return tuple(map(str, ray.get_runtime_context().get_accelerator_ids().get("GPU", [])))
 
 
 def stop(name: str, key: AttemptKey, scratch: str) -> Look:

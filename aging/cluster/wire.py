@@ -27,12 +27,12 @@ class Call:
 class Answer:
     """The result of a call, or in words why there is none.
 
-    ``lost``: the host or the cluster did not answer; ``refused``: bad input, or a host that is not fit; ``bug``: a
-    traceback.
+    ``lost``: the host or the cluster did not answer; ``refused``: bad input, or a host that is not fit;
+    ``other_code``: the exception that says whose code is another; ``bug``: a traceback.
     """
 
     number: int
-    kind: Literal["value", "lost", "refused", "bug"]
+    kind: Literal["value", "lost", "refused", "other_code", "bug"]
     value: Any = None
 
 

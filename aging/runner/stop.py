@@ -49,11 +49,15 @@ def stop(directory: Path, layout: Layout) -> Iterator[str]:
 
 
 def _stop_runner(layout: Layout, owner: Owner) -> Iterator[str]:
-    if fold(read_journal(layout.journal)).ended is None:
+    """Interrupt a runner that was not interrupted yet: a second interrupt would end its drain at once."""
+    state = fold(read_journal(layout.journal))
+    if state.ended is not None:
+        yield f"The campaign has ended; waiting for its runner (pid {owner.pid}) to seal and analyze."
+    elif state.phase == "draining":
+        yield f"The campaign is ending; waiting for its runner (pid {owner.pid}) to drain, seal and end."
+    else:
         send(owner.identity, signal.SIGINT)
         yield f"Interrupted the runner (pid {owner.pid}); waiting for it to drain, seal and end."
-    else:
-        yield f"The campaign has ended; waiting for its runner (pid {owner.pid}) to seal and analyze."
     while is_running(owner.identity):
         time.sleep(POLL_SECONDS)
     yield "The runner has ended."

@@ -47,6 +47,7 @@ def observed_in(directory: Path) -> str | None:
 def is_smoke(directory: Path) -> bool:
     """Whether what lies there is a smoke run's, which is no campaign to go on with."""
     try:
-        return bool(json.loads((directory / "manifest.json").read_text(encoding="utf-8")).get("smoke"))
+        content = json.loads((directory / "manifest.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
+    return isinstance(content, dict) and bool(content.get("smoke"))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +109,7 @@ def arrow_table(rows: list[dict[str, Any]]) -> pa.Table:
     """Rows as a table with every column that any row has."""
     if not rows:
         return pa.table({})
-    columns = dict.fromkeys(key for row in rows for key in row)
+    columns = dict.fromkeys(chain.from_iterable(rows))
     # Arrow takes the columns from the first row alone.
     return pa.Table.from_pylist([dict.fromkeys(columns) | rows[0], *rows[1:]])
 

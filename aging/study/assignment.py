@@ -19,6 +19,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion, Version
 
 from aging.core.format import byte_size
+from aging.core.package_code import code_at_start
 from aging.study.cells import Cell
 from aging.study.fleet import HostFacts, Node
 from aging.study.schema import HostsTable
@@ -134,6 +135,11 @@ def _of_facts(facts: HostFacts, hosts: HostsTable, disk: float) -> Iterator[str]
         yield f"its NVIDIA driver is {facts.driver or 'not there'}, and {hosts.driver} is asked for"
     if facts.aging != (own_release := _release()):
         yield f"it has aging {facts.aging}, and this process is {own_release}; install the same"
+    elif facts.code and facts.code != code_at_start():
+        yield (
+            f"its aging {facts.aging} has other code ({facts.code[:8]}) than this process ({code_at_start()[:8]}); "
+            "install the same, or resume the study with the code of its hosts"
+        )
     if _minor(facts.python) != _minor(own := platform.python_version()):
         yield f"it has Python {facts.python}, and this process {own}; install the same"
     if abs(facts.clock_offset) > MOST_CLOCK_OFFSET:

@@ -34,7 +34,8 @@ class Cell:
 def cells_of(study: Study) -> tuple[Cell, ...]:
     """The cells of a study: all combinations of the first replicate, then those of the second, and so on.
 
-    The campaign's seed is the same in all of them: every host serves the identical load, so that hosts can be compared.
+    The campaign's seed is the same in all of them, unless the study varies it: every host serves the identical load, so
+    that hosts can be compared.
     """
     names = _variant_names([variant.levels for variant in study.variants])
     width = max(2, len(str(study.file.replicates)))

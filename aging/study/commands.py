@@ -48,7 +48,6 @@ class Place(OnHost):
     """Reserve a host for a new attempt; then note it, and ``why`` the attempt that it is ``instead`` of is lost."""
 
     attempt: AttemptId
-    devices: Sequence[str] = ()
     instead: int | None = None
     why: str = ""
 

@@ -9,20 +9,32 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from aging.core.errors import AgingError, StorageError
+from aging.core.package_code import ChangedCodeError
 from aging.core.tasks import cancel_all
 from aging.study import commands, events
 from aging.study.collection import FullError, collect
 from aging.study.commands import AttemptId, Effect, Finish, Note, OnHost
 from aging.study.events import StudyEvent
-from aging.study.fleet import AttemptKey, Fleet, HostFacts, HostLostError, Look, Node, Order, Reservation
+from aging.study.fleet import (
+    AttemptKey,
+    Fleet,
+    HostFacts,
+    HostLostError,
+    Look,
+    Node,
+    Order,
+    OtherCodeError,
+    Reservation,
+)
 from aging.study.layout import StudyLayout
 from aging.study.ledger import Ledger
-from aging.study.state import Attempt, CellState, Fold, StudyState
+from aging.study.reservations import give_back
+from aging.study.state import Attempt, CellState, Fold, HostState, StudyState
 from aging.study.supervision import Inspected, Plan, Sight, View, decide
 
 NODES_SECONDS = 5.0
@@ -30,6 +42,9 @@ ROOM_SECONDS = 60.0
 UNRESERVED_SECONDS = 60.0
 CLUSTER_SECONDS = 120.0
 """How long a cluster that does not answer is asked again, at least; ``patience`` where that is longer."""
+
+GIVE_BACK_SECONDS = 30.0
+"""How long a head that ends before its study waits until the cluster has back what no attempt needs."""
 
 _SHORTEST_WAIT_SECONDS = 5.0
 _LONGEST_WAIT_SECONDS = 60.0
@@ -90,6 +105,11 @@ class Head:
         """The fold of the ledger so far."""
         return self._fold.state
 
+    @property
+    def stopping(self) -> bool:
+        """Whether it was asked to stop."""
+        return self._view.stopping
+
     def stop(self) -> None:
         """Stop every cell, collect what is sealed, and end."""
         self._view = replace(self._view, stopping=True)
@@ -101,12 +121,21 @@ class Head:
         self._wake.set()
 
     async def run(self) -> Outcome:
-        """Return at the end of the study. Raises StorageError if the ledger cannot be written."""
+        """Return at the end of the study. Raises StorageError if the ledger cannot be written.
+
+        Where it raises, hosts without a running attempt are given back first.
+        """
         watching = asyncio.create_task(self._watch())
+        watching.add_done_callback(self._failed)
+        ended = False
         try:
             outcome = await self._run()
+            ended = True
         finally:
+            starting = self._starting()
             await cancel_all([watching, *self._tasks])
+            if not ended:
+                await self._give_back(starting)
         self._record(events.StudyEnded(outcome=outcome, missing=missing(self._plan, self.state)))
         return outcome
 
@@ -115,6 +144,8 @@ class Head:
             self._wake.clear()
             if self._failure is not None:
                 raise self._failure
+            if self.stopping and not self.state.stopping:
+                self._record(events.StudyStopping())
             if self._cluster_error is None:
                 if self._step():
                     break
@@ -126,6 +157,20 @@ class Head:
         if self._view.stopping or self._abandoned:
             return "completed" if not missing(self._plan, self.state) else "interrupted"
         return "incomplete" if missing(self._plan, self.state) else "completed"
+
+    def _starting(self) -> Collection[AttemptKey]:
+        """The attempts whose start or continuation is under way; it may be carried out after this process has ended."""
+        asked = (one for one in self._tasks.values() if isinstance(one, commands.Start | commands.Resume))
+        return [self._key(one.attempt) for one in asked]
+
+    async def _give_back(self, starting: Collection[AttemptKey]) -> None:
+        """Give back, within a bounded time, what is reserved for attempts that do not run: no next head may come."""
+        giving = asyncio.create_task(give_back(self._fleet, self._subject.id, starting))
+        await asyncio.wait([giving], timeout=GIVE_BACK_SECONDS)
+        if giving.done() and giving.exception() is None:
+            return
+        await cancel_all([giving])
+        self._tell("Hosts may stay reserved for this study: aging status --cluster ADDRESS lists them.")
 
     @property
     def _cluster_patience(self) -> float:
@@ -182,9 +227,13 @@ class Head:
     def _ended(self, task: asyncio.Task[None]) -> None:
         command = self._tasks.pop(task)
         self._view = replace(self._view, in_flight=self._view.in_flight - command.subjects)
+        self._failed(task)
+        self._wake.set()
+
+    def _failed(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
             self._failure = error
-        self._wake.set()
+            self._wake.set()
 
     async def _carry_out(self, command: Effect) -> None:
         limit = self._collecting if isinstance(command, commands.Collect) else self._any
@@ -194,8 +243,14 @@ class Head:
                 await self._effect(command)
             except HostLostError as error:
                 self._unanswered(host, str(error))
-            except StorageError:
+            except (StorageError, ChangedCodeError):
                 raise
+            except OtherCodeError as error:
+                if not isinstance(command, commands.Inspect) or self._is_needed(host):
+                    raise OtherCodeError(
+                        f"{error}. The study ends here and its cells go on; then: aging resume {self._layout.root}"
+                    ) from None
+                self._refused(command, host, str(error))
             except AgingError as error:
                 self._refused(command, host, str(error))
             else:
@@ -206,6 +261,10 @@ class Head:
             return command.node.host
         attempt = self._attempt(command.attempt)
         return "" if attempt is None else attempt.host
+
+    def _is_needed(self, host: str) -> bool:
+        """Whether an attempt is there that may become a result."""
+        return any(one.live and one.host == host for cell in self.state.cells.values() for one in cell.attempts)
 
     async def _effect(self, command: Effect) -> None:
         match command:
@@ -248,8 +307,9 @@ class Head:
 
     async def _place(self, command: commands.Place) -> None:
         if not await self._fleet.reserve(self._key(command.attempt), command.node, self._reservation):
-            self._not_free(command.node.host)
+            await self._not_free(command.node.host)
             return
+        self._free_again(command.node.host)
         at, host = command.attempt, command.node.host
         cell = self.state.cells.get(at.cell, CellState(at.cell))
         if self._view.stopping or len(cell.attempts) + 1 != at.number:
@@ -257,21 +317,30 @@ class Head:
             return
         if command.instead is not None:
             self._record(events.AttemptLost(cell=at.cell, number=command.instead, why=command.why))
-        self._record(events.AttemptPlaced(cell=at.cell, number=at.number, host=host, devices=tuple(command.devices)))
+        self._record(events.AttemptPlaced(cell=at.cell, number=at.number, host=host))
         self._view = replace(self._view, reserved={**self._view.reserved, at: command.node.node})
         self._tell(f"{at.cell}: attempt {at.number} on {host}")
 
     async def _reserve(self, node: Node, at: AttemptId) -> None:
         if await self._fleet.reserve(self._key(at), node, self._reservation):
             self._view = replace(self._view, reserved={**self._view.reserved, at: node.node})
+            self._free_again(node.host)
         else:
-            self._not_free(node.host)
+            await self._not_free(node.host)
 
-    def _not_free(self, host: str) -> None:
-        if host not in self._view.unreserved:
-            self._tell(f"{host} is in use: its CPUs or GPUs are reserved; `aging stop` of a dead study gives them back")
+    async def _not_free(self, host: str) -> None:
+        """Another holds what a cell needs there; by whom, as far as the cluster knows."""
+        holders = sorted({one.key.study for one in await self._fleet.reservations() if one.host == host})
+        named = ("this study" if one == self._subject.id else f"study {one}" for one in holders)
+        by = ", ".join(named) or "another program"
+        if self._host(host).reserved_by != by:
+            self._record(events.HostReserved(host=host, by=by))
         until = self._clock() + UNRESERVED_SECONDS
         self._view = replace(self._view, unreserved={**self._view.unreserved, host: until})
+
+    def _free_again(self, host: str) -> None:
+        if self._host(host).reserved_by is not None:
+            self._record(events.HostReserved(host=host, by=None))
 
     async def _collect(self, command: commands.Collect) -> None:
         at, node = command.attempt, command.node
@@ -312,12 +381,19 @@ class Head:
         at = AttemptId(look.key.cell, look.key.number)
         self._view = replace(self._view, seen={**self._view.seen, at: Sight(node.node, self._clock(), look)})
         one = self._attempt(at)
-        if one is None or (one.state, one.why) == (look.state, look.why):
+        if one is None or (one.state, one.why, *one.devices) == (look.state, look.why, *look.devices):
             return
         if look.state == "absent" and one.state != "absent":
             return  # what it was stays known
         self._record(
-            events.AttemptSeen(cell=at.cell, number=at.number, state=look.state, directory=look.directory, why=look.why)
+            events.AttemptSeen(
+                cell=at.cell,
+                number=at.number,
+                state=look.state,
+                directory=look.directory,
+                why=look.why,
+                devices=tuple(look.devices),
+            )
         )
         if one.state != look.state:
             self._tell(f"{at.cell}: attempt {at.number} is {look.state} on {one.host}{_because(look.why)}")
@@ -365,8 +441,8 @@ class Head:
 
     def _unanswered(self, host: str, why: str) -> None:
         now, count = self._clock(), self._asked.get(host, 0)
-        if count == 0 and host:
-            self._tell(f"{host} does not answer: {why}")
+        if host and self._host(host).silent is None:
+            self._record(events.HostSilent(host=host, why=why))
         self._asked[host] = count + 1
         wait = min(_SHORTEST_WAIT_SECONDS * 2**count, _LONGEST_WAIT_SECONDS)
         silent = self._view.silent if host in self._view.silent else {**self._view.silent, host: now}
@@ -374,6 +450,8 @@ class Head:
 
     def _answered_by(self, host: str) -> None:
         self._asked.pop(host, None)
+        if self._host(host).silent is not None:
+            self._record(events.HostSilent(host=host, why=None))
         if host in self._view.silent or host in self._view.wait:
             self._view = replace(
                 self._view,
@@ -392,6 +470,13 @@ class Head:
                 self._tell(f"{host} is in the cluster again")
             case events.HostRefused(host=host, why=why):
                 self._tell(f"{host} takes no cells: {why}")
+            case events.HostBusy(host=host, by=by):
+                self._tell(f"{host} is free" if by is None else f"waits for {host}, which runs {by}")
+            case events.HostReserved(host=host, by=by):
+                held = f"waits for {host}, which is reserved for {by}: aging status --cluster ADDRESS"
+                self._tell(f"{host} is free" if by is None else held)
+            case events.HostSilent(host=host, why=why):
+                self._tell(f"{host} answers again" if why is None else f"{host} does not answer: {why}")
             case events.AttemptLost(cell=cell, number=number, why=why):
                 self._tell(f"{cell}: attempt {number} is lost: {why}")
             case events.CellGivenUp(cell=cell, why=why):
@@ -401,24 +486,22 @@ class Head:
         return AttemptKey(self._subject.id, at.cell, at.number)
 
     def _order(self, at: AttemptId) -> Order:
-        one = self._attempt(at)
-        return Order(
-            self._key(at),
-            self._cells[at.cell].campaign,
-            self._scratch,
-            self._subject.files,
-            self._plan.hosts.exclusive,
-            () if one is None else one.devices,
-        )
+        exclusive = self._plan.hosts.exclusive
+        return Order(self._key(at), self._cells[at.cell].campaign, self._scratch, self._subject.files, exclusive)
 
     @property
     def _reservation(self) -> Reservation:
         table = self._plan.hosts
-        return Reservation() if table.exclusive else Reservation(exclusive=False, cpus=table.cpus, gpus=table.devices)
+        if table.exclusive:
+            return Reservation(scratch=self._scratch)
+        return Reservation(exclusive=False, cpus=table.cpus, gpus=table.devices, scratch=self._scratch)
 
     @property
     def _scratch(self) -> str:
         return self._plan.hosts.scratch
+
+    def _host(self, name: str) -> HostState:
+        return self.state.hosts.get(name, HostState(name))
 
     def _attempt(self, at: AttemptId) -> Attempt | None:
         cell = self.state.cells.get(at.cell, CellState(at.cell))
@@ -436,7 +519,7 @@ _NONE = Node("", "", alive=False)
 def _lasting(facts: HostFacts) -> HostFacts:
     """The facts without what changes from second to second."""
     gpus = tuple(replace(gpu, used=None) for gpu in facts.gpus)
-    return replace(facts, free=0, clock_offset=0.0, busy=None, gpus=gpus, packages=dict(facts.packages))
+    return replace(facts, free=0, clock_offset=0.0, busy=None, shares=False, gpus=gpus, packages=dict(facts.packages))
 
 
 def _because(why: str | None) -> str:

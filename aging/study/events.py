@@ -21,12 +21,27 @@ class StudyEvent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StudyPlanned(StudyEvent):
+    """The first line: of which study this is the ledger. So a study without any line has lost them."""
+
+    KIND: ClassVar[str] = "study_planned"
+    id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StudyStarted(StudyEvent):
     """A process began to run the study, for the first time or again. ``cluster`` is the address that it asked for."""
 
     KIND: ClassVar[str] = "study_started"
     pid: int
     cluster: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyStopping(StudyEvent):
+    """The process that runs the study was asked to end: every cell is stopped and collected first."""
+
+    KIND: ClassVar[str] = "study_stopping"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +70,33 @@ class HostLost(StudyEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HostBusy(StudyEvent):
+    """A host that cells wait for, as it runs the attempt ``by`` of another study; None: it runs none any more."""
+
+    KIND: ClassVar[str] = "host_busy"
+    host: str
+    by: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostReserved(StudyEvent):
+    """A host that cells wait for, whose CPUs or GPUs the cluster holds for ``by``; None: not any more."""
+
+    KIND: ClassVar[str] = "host_reserved"
+    host: str
+    by: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostSilent(StudyEvent):
+    """A host of the cluster that does not answer, and ``why``; None: it answers again."""
+
+    KIND: ClassVar[str] = "host_silent"
+    host: str
+    why: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HostReturned(StudyEvent):
     """A lost host joined again."""
 
@@ -64,18 +106,17 @@ class HostReturned(StudyEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptPlaced(StudyEvent):
-    """An attempt was given to a host, and ``devices`` of it. Written before it is started there."""
+    """An attempt was given to a host. Written before it is started there."""
 
     KIND: ClassVar[str] = "attempt_placed"
     cell: str
     number: int
     host: str
-    devices: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptSeen(StudyEvent):
-    """The state of an attempt on its host, where it is another than before."""
+    """The state of an attempt on its host, where it is another than before. ``devices`` are the GPUs assigned to it."""
 
     KIND: ClassVar[str] = "attempt_seen"
     cell: str
@@ -83,6 +124,7 @@ class AttemptSeen(StudyEvent):
     state: AttemptState
     directory: str | None = None
     why: str | None = None
+    devices: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,11 +11,21 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Literal, Protocol
 
-from aging.core.errors import AgingError
+from aging.core.errors import AgingError, ExitCode
 
 
 class HostLostError(AgingError):
     """A host, or the whole cluster, that did not answer."""
+
+
+class OtherCodeError(AgingError):
+    """A host whose code of this package is not that of the process that asks it."""
+
+    exit_code = ExitCode.INCONCLUSIVE
+
+
+SHARED_ROOMS = ("study", "cluster")
+"""The code that must be the same on both sides of a call to a host, also while a cell runs there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +65,9 @@ class HostFacts:
     """What a host says of itself. Two hosts whose facts differ may age at different rates.
 
     ``clock_offset`` is its wall clock less that of the asker, seconds; ``free`` the bytes free in the scratch folder;
-    ``busy`` names the campaign that runs there already; ``disk`` is the random id of its scratch folder, which changes
-    when the disk is lost.
+    ``busy`` names the campaign that runs there already, which ``shares`` the host or has all of it; ``disk`` is the
+    random id of its scratch folder, which changes when the disk is lost. ``code`` is the digest of this package's code
+    there.
     """
 
     host: str
@@ -76,6 +87,8 @@ class HostFacts:
     clock_offset: float = 0.0
     busy: str | None = None
     boot: str = ""
+    shares: bool = False
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +140,8 @@ class Look:
     """An attempt as its host has it. ``ends`` is the seconds until its planned end, None where unknown.
 
     ``why`` says in a sentence why it was refused, halted or failed. ``directory`` is its result directory there;
-    ``sealed`` its files that no one writes any more (all of them once it has ended).
+    ``sealed`` its files that no one writes any more (all of them once it has ended). ``devices`` are the GPUs that the
+    cluster assigned to it where it shares its host.
     """
 
     key: AttemptKey
@@ -138,15 +152,39 @@ class Look:
     directory: str | None = None
     sealed: Sequence[File] = ()
     runner: int | None = None
+    devices: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """The resources that a cell holds on a host: ``all`` of it, or that many CPUs and GPUs."""
+    """The resources that a cell takes of a host: all of it, or that many CPUs and GPUs.
+
+    ``scratch`` is the folder on the host in which its attempt is: where it is found once its study is gone.
+    """
 
     exclusive: bool = True
     cpus: float = 0.0
     gpus: int = 0
+    scratch: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What the cluster holds for an attempt of any study, also of one that is gone.
+
+    ``made`` is False while it waits for the resources of its host; ``since`` in epoch seconds. ``since`` and
+    ``scratch`` are None where the cluster does not have them. ``run_from`` is the address of the machine from which the
+    study is run, None where its process is not connected to the cluster any more.
+    """
+
+    key: AttemptKey
+    host: str
+    made: bool
+    cpus: float
+    gpus: float
+    since: float | None = None
+    scratch: str | None = None
+    run_from: str | None = None
 
 
 class Fleet(Protocol):
@@ -160,6 +198,9 @@ class Fleet(Protocol):
 
     async def release(self, key: AttemptKey) -> None:
         """Give back what is reserved for a cell; nothing happens if nothing is."""
+
+    async def reservations(self) -> Sequence[Held]:
+        """What is reserved for attempts of all studies. Costs the hosts nothing."""
 
     async def facts(self, node: Node, scratch: str) -> HostFacts: ...
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import MISSING, asdict, fields, replace
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from aging.core.errors import ResultsError
+from pydantic import TypeAdapter, ValidationError
+
+from aging.core.errors import ResultsError, writing
 from aging.store.durable_lines import DurableLines
-from aging.store.segments import parse_line
 from aging.study.events import KINDS, HostSeen, StudyEvent
-from aging.study.fleet import Gpu, HostFacts
 
 
 class Ledger:
@@ -21,6 +23,7 @@ class Ledger:
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
+        _cut_torn_line(path)
         self._lines = DurableLines(path)
 
     def record(self, event: StudyEvent) -> StudyEvent:
@@ -34,49 +37,66 @@ class Ledger:
         self._lines.close()
 
 
-def read_ledger(path: Path) -> tuple[StudyEvent, ...]:
-    """Every complete line of a ledger, oldest first.
+class LedgerError(ResultsError):
+    """A ledger that is missing or damaged: what is known of the study's attempts would be wrong without it."""
 
-    Incomplete lines are left out, and so are those of a kind that this release does not know. Raises ResultsError.
+    def __init__(self, path: Path, what: str) -> None:
+        super().__init__(
+            f"{path}: {what}. The ledger says which attempts there are and which of them count, so the study is not "
+            "read without it. Restore the file from a copy; where the study's results are a URL, remove its local "
+            f"folder and run `aging resume URL`. Without a copy: aging analyze '{path.parent}/cells/**' judges every "
+            "collected cell by itself, and `aging status --cluster ADDRESS` shows which hosts the study still holds"
+        )
+
+
+def read_ledger(path: Path) -> tuple[StudyEvent, ...]:
+    """Every event of a ledger, oldest first; an incomplete last line, of a write under way or cut short, is left out.
+
+    Raises :class:`LedgerError` for a file that cannot be read or is empty, and for any other line that is no event.
     """
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise ResultsError(f"{path}: cannot be read: {error.strerror}") from None
-    rows = (parse_line(line) for line in content.splitlines(keepends=True))
-    return tuple(event for row in rows if row is not None and (event := parsed(row)) is not None)
+        raise LedgerError(path, f"cannot be read: {error.strerror}") from None
+    lines = content.splitlines(keepends=True)
+    if lines and not lines[-1].endswith(b"\n"):
+        lines.pop()
+    if not lines:
+        raise LedgerError(path, "has no line; its first says which study it is of")
+    return tuple(_event(path, number, line) for number, line in enumerate(lines, 1))
 
 
-def parsed(row: Mapping[str, Any]) -> StudyEvent | None:
-    """The event of a line; None for an unknown kind, or one without a key that its kind requires."""
-    kind = KINDS.get(str(row.get("event")))
+def _event(path: Path, number: int, line: bytes) -> StudyEvent:
+    try:
+        row = json.loads(line)
+    except ValueError:
+        raise LedgerError(path, f"line {number} is not JSON") from None
+    name = row.get("event") if isinstance(row, dict) else None
+    kind = KINDS.get(name) if isinstance(name, str) else None
     if kind is None:
-        return None
-    given = _known(kind, row)
-    if given is None:
-        return None
-    if kind is HostSeen:
-        facts = _facts(given["facts"])
-        if facts is None:
-            return None
-        given["facts"] = facts
-    return kind(**given)
+        said = "has no `event`" if name is None else f"has the `event` {name!r}, which this release does not know"
+        raise LedgerError(path, f"line {number} {said}")
+    try:
+        event: StudyEvent = _reader(kind.KIND).validate_json(line, strict=True)
+    except ValidationError as error:
+        keys = dict.fromkeys(".".join(map(str, one["loc"])) for one in error.errors())
+        raise LedgerError(path, f"line {number} ({name}): {', '.join(keys)} is missing or of a wrong type") from None
+    if isinstance(event, HostSeen):
+        return replace(event, facts=replace(event.facts, gpus=tuple(event.facts.gpus)))
+    return event
 
 
-def _facts(row: object) -> HostFacts | None:
-    given = _known(HostFacts, row) if isinstance(row, Mapping) else None
-    if given is None or not isinstance(given["gpus"], list):
-        return None
-    gpus = [_known(Gpu, gpu) for gpu in given["gpus"] if isinstance(gpu, Mapping)]
-    return HostFacts(**given | {"gpus": tuple(Gpu(**gpu) for gpu in gpus if gpu is not None)})
+@cache
+def _reader(kind: str) -> TypeAdapter[Any]:
+    return TypeAdapter(KINDS[kind])
 
 
-def _known(kind: type[Any], row: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The keys of ``row`` that ``kind`` has; None if a required one is not there."""
-    given: dict[str, Any] = {}
-    for one in fields(kind):
-        if one.name in row:
-            given[one.name] = row[one.name]
-        elif one.default is MISSING and one.default_factory is MISSING:
-            return None
-    return given
+def _cut_torn_line(path: Path) -> None:
+    """Remove what a killed writer left of a line: its event was never on the disk, and only a last line may be torn."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return
+    if not content.endswith(b"\n"):
+        with writing(path):
+            os.truncate(path, content.rfind(b"\n") + 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
@@ -14,9 +15,9 @@ from typing import Any
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from aging.campaign.errors import suggestion, validate_table
-from aging.campaign.key_paths import KeyPath, key_path
+from aging.campaign.key_paths import KeyPath, any_key_path
 from aging.campaign.load import CampaignText, Kinds, campaign_of, read_campaign
-from aging.campaign.schema import Campaign
+from aging.campaign.schema import Campaign, DeploymentOptions
 from aging.core.errors import CampaignError, Mistake, MistakeCode
 from aging.load.schedule.input_files import found_from, input_paths, read_inputs
 from aging.study.host.folder import checked_files
@@ -86,6 +87,8 @@ def load_study(path: Path, kinds: Kinds) -> Study:
     if template is not None:
         valid = _variants(template, raw.get("matrix", {}), kinds, mistakes)
         variants = [_with_inputs(variant, path.parent, files, mistakes) for variant in valid]
+    if file is not None:
+        mistakes += _port_mistakes(file, variants)
     if file is not None and len(variants) * file.replicates > _MOST_CELLS:
         what = f"{len(variants)} combinations times {file.replicates:,} are over {_MOST_CELLS:,} cells; take fewer"
         mistakes.append(Mistake("replicates", what, MistakeCode.OUT_OF_RANGE))
@@ -120,6 +123,12 @@ def study_of_campaign(text: str, source: str, hosts: int | None, kinds: Kinds, b
         hosts=HostsTable(count=hosts),
     )
     return Study(file, None, CampaignText(text, source), (Variant({}, text, campaign),), files)
+
+
+def on_hosts(study: Study, hosts: int) -> Study:
+    """A campaign's study with a replicate on each of so many hosts."""
+    table = study.file.hosts.model_copy(update={"count": hosts})
+    return replace(study, file=study.file.model_copy(update={"replicates": hosts, "hosts": table}))
 
 
 def _tables(text: str, source: str) -> dict[str, Any]:
@@ -167,9 +176,10 @@ def _variants(template: CampaignText, matrix: Any, kinds: Kinds, mistakes: list[
         varied = deepcopy(raw)
         try:
             for path, level in zip(paths, point, strict=True):
+                where = path.path
                 path.put(varied, deepcopy(level))
         except (TypeError, AttributeError):
-            wrong.append((point, Mistake("", "a part of a key path is not a table", MistakeCode.WRONG_TYPE)))
+            wrong.append((point, Mistake(where, "a part of the key path is not a table", MistakeCode.WRONG_TYPE)))
             continue
         try:
             campaign = campaign_of(varied, kinds, template.source)
@@ -195,7 +205,7 @@ def _paths(
     factors = raw.get("factors")
     for path, levels in matrix.items():
         where = f'matrix."{path}"'
-        at = key_path(raw, kinds.deployments, path, where)
+        at = any_key_path(raw, kinds.deployments, path, where)
         if isinstance(at, Mistake):
             mistakes.append(at)
         elif at is None:
@@ -210,6 +220,10 @@ def _paths(
         if len({repr(level) for level in levels}) < len(levels):
             what = f"has a level twice: {', '.join(map(repr, levels))}"
             mistakes.append(Mistake(where, what, MistakeCode.DUPLICATE_NAME))
+        for other in found:
+            if isinstance(at, KeyPath) and at.overlaps(other):
+                what = f'sets what matrix."{other.path}" sets; keep one of them, with whole tables as its levels'
+                mistakes.append(Mistake(where, what, MistakeCode.CONFLICT))
         if isinstance(at, KeyPath):
             found[replace(at, keys=tuple(at.keys), places=tuple(at.places))] = levels
     return None if len(mistakes) > before else found
@@ -227,7 +241,7 @@ def _of_levels(
         by_mistake.setdefault(mistake, set()).add(repr(point))
     for mistake, having in by_mistake.items():
         if len(having) == len(points):
-            put = next((path for path, _ in paths if mistake.where.endswith(".".join(path.keys))), None)
+            put = next((path for path, _ in paths if _is_of(mistake.where, path)), None)
             where = "campaign" if put is None else f'matrix."{put.path}"'
             yield Mistake(where, f"{source}: {mistake}" if put is None else str(mistake), mistake.code)
             continue
@@ -242,6 +256,13 @@ def _of_levels(
                 if repr(point) in having:
                     text = ", ".join(f"{path.path} = {level!r}" for (path, _), level in zip(paths, point, strict=True))
                     yield Mistake("matrix", f"{text}: {mistake}", mistake.code)
+
+
+def _is_of(where: str, path: KeyPath) -> bool:
+    """Whether a mistake at a key is of the level at a key path, or of a part of it."""
+    inner = where.partition("].")[2] if path.places else where.removeprefix("load.") if path.of_load else where
+    keys = ".".join(path.keys)
+    return where == path.path or inner == keys or inner.startswith((f"{keys}.", f"{keys}["))
 
 
 def _has(point: Sequence[Any], place: int, level: Any) -> bool:
@@ -300,6 +321,26 @@ def _with_inputs(variant: Variant, folder: Path, files: Mapping[str, bytes], mis
     except CampaignError as error:
         mistakes += [Mistake("campaign", str(mistake), mistake.code) for mistake in error.mistakes]
         return variant
+
+
+def _port_mistakes(file: StudyFile, variants: Sequence[Variant]) -> Iterator[Mistake]:
+    """Ports on which servers of several cells would listen on one host."""
+    if file.hosts.exclusive:
+        return
+    servers = [
+        (one.name, one.port)
+        for variant in variants
+        for one in variant.campaign.deployment
+        if isinstance(one, DeploymentOptions) and one.port is not None
+    ]
+    each = 1 if file.hosts.apart else file.replicates  # cells of one combination on one host, at most
+    for (name, port), having in Counter(servers).items():
+        if having * each > 1:
+            what = (
+                f"several cells may share a host, and the server of deployment[{name}] listens on port {port} in each; "
+                "leave its `port` out, or set `exclusive = true`"
+            )
+            yield Mistake("hosts.exclusive", what, MistakeCode.CONFLICT)
 
 
 def _hosts_mistakes(hosts: HostsTable, replicates: int | None) -> Iterator[Mistake]:

@@ -10,6 +10,7 @@ import hashlib
 import json
 import platform
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -21,7 +22,9 @@ from pydantic import ValidationError
 from aging.core.errors import ResultsError, writing
 from aging.core.whole_file import write_whole
 from aging.study.cells import Cell, cells_of
+from aging.study.events import StudyPlanned
 from aging.study.layout import StudyLayout
+from aging.study.ledger import Ledger
 from aging.study.load import Study
 from aging.study.schema import StudyFile
 
@@ -43,9 +46,9 @@ class StudyPlan:
 
 
 def write_plan(layout: StudyLayout, study: Study) -> StudyPlan:
-    """Write a study's plan and the copies of its files into its folder, which exists. Raises StorageError.
+    """Write a study's plan, its ledger and the copies of its files into its folder, which exists. Raises StorageError.
 
-    The plan itself comes last: a folder without it is no study's.
+    The plan itself comes last: a folder without it is no study's, and one with it has a ledger.
     """
     cells = cells_of(study)
     # Two studies of one name that start in the same second on two machines must not share a folder on a host.
@@ -74,6 +77,8 @@ def write_plan(layout: StudyLayout, study: Study) -> StudyPlan:
     written = json.loads(json.dumps(content, default=str))  # dates are levels, too, and JSON has none
     for path, one in copies.items():
         _write(path, one)
+    with closing(Ledger(layout.ledger)) as ledger:
+        ledger.record(StudyPlanned(id=identity))
     text = json.dumps(written | {"sha256": _whole(written)}, indent=1, ensure_ascii=False) + "\n"
     _write(layout.plan, text.encode("utf-8"))
     return StudyPlan(identity, study.file, cells, study.files, versions)

@@ -44,7 +44,13 @@ class StudyFile(Table):
     campaign: str = Field(min_length=1, description="campaign file of every cell, relative to this file")
     seed: int = Field(0, ge=0, description="seed of the random assignment of cells to hosts")
     replicates: int = Field(1, ge=1, le=10_000, description="cells per combination of levels, on different hosts")
-    attempts: int = Field(3, ge=1, le=100, description="most attempts at one cell, the first included")
+    attempts: int = Field(
+        3,
+        ge=1,
+        le=100,
+        description="most attempts at one cell, the first included; as many again when a study is resumed whose cell "
+        "was given up",
+    )
     patience: Duration = Field(
         600.0, ge=0, description="how long a lost host may take to return before its cell is begun again elsewhere"
     )
@@ -55,6 +61,7 @@ class StudyFile(Table):
         None, description="folder of results, or a URL of a store such as `s3://bucket/folder`; default: `results`"
     )
     matrix: dict[str, tuple[Any, ...]] = Field(
-        {}, description="levels by key path of the campaign file, like `deployment[vllm].packages`"
+        {},
+        description="levels by key path of the campaign file, like `deployment[vllm].packages` or `sampling.process`",
     )
     hosts: HostsTable = Field(default_factory=HostsTable, description="which hosts may run cells")

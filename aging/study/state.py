@@ -18,7 +18,8 @@ RESULTS: frozenset[AttemptState] = frozenset(("completed", "decided"))
 class Attempt:
     """An attempt at a cell. ``lost`` says why it was given up; ``collected`` is whether all of it is here.
 
-    ``disk`` is the id of its host's scratch folder as it was placed, ``devices`` are the GPUs that it was given.
+    ``disk`` is the id of its host's scratch folder as it was placed, ``devices`` are the GPUs assigned to it, by the
+    cluster's names for them.
     ``resumed`` counts its continuations, ``resumes`` those since the study was last begun or resumed.
     """
 
@@ -45,12 +46,16 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class CellState:
-    """A cell and its attempts, the oldest first. ``counts`` is the number of the attempt that is its result."""
+    """A cell and its attempts, the oldest first. ``counts`` is the number of the attempt that is its result.
+
+    ``before`` is how many attempts there were as the study was resumed after this cell had been given up.
+    """
 
     name: str
     attempts: Sequence[Attempt] = ()
     given_up: str | None = None
     counts: int | None = None
+    before: int = 0
 
     @property
     def result(self) -> Attempt | None:
@@ -60,17 +65,25 @@ class CellState:
 
 @dataclass(frozen=True, slots=True)
 class HostState:
-    """A host. ``lost`` is since when it is gone (epoch seconds), ``refused`` why it may not run cells."""
+    """A host. ``lost`` is since when it is gone (epoch seconds), ``refused`` why it may not run cells.
+
+    ``busy`` is the attempt of another study that cells wait for, ``busy_since`` when that was first seen;
+    ``reserved_by`` for whom the cluster holds what a cell needs there; ``silent`` why it does not answer.
+    """
 
     name: str
     facts: HostFacts | None = None
     lost: float | None = None
     refused: str | None = None
+    busy: str | None = None
+    busy_since: float | None = None
+    reserved_by: str | None = None
+    silent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class StudyState:
-    """The whole study. ``outcome`` is None while it is not ended."""
+    """The whole study. ``outcome`` is None while it is not ended; ``stopping``: it ends before its cells have."""
 
     cells: Mapping[str, CellState] = field(default_factory=dict)
     hosts: Mapping[str, HostState] = field(default_factory=dict)
@@ -79,6 +92,21 @@ class StudyState:
     runners: int = 0
     outcome: str | None = None
     ended: float | None = None
+    stopping: bool = False
+
+    @property
+    def unstopped(self) -> Sequence[tuple[str, Attempt]]:
+        """The attempts that may run now, by the name of their cell: as they were seen last, or on a host that is gone.
+
+        Not those that were given up.
+        """
+        last = [(cell.name, cell.attempts[-1]) for cell in self.cells.values() if cell.attempts and not cell.result]
+        return [(cell, one) for cell, one in last if one.live and self._may_run(one)]
+
+    def _may_run(self, one: Attempt) -> bool:
+        host = self.hosts.get(one.host)
+        gone = host is not None and host.lost is not None
+        return one.state in ("running", "abandoned") or (one.state == "absent" and gone)
 
 
 def fold(ledger: Iterable[StudyEvent]) -> StudyState:
@@ -106,20 +134,30 @@ class Fold:
         match event:
             case events.StudyStarted():
                 self._begin(event)
+            case events.StudyStopping():
+                self._whole = replace(self._whole, stopping=True)
             case events.StudyEnded():
                 self._whole = replace(self._whole, outcome=event.outcome, ended=event.wall)
             case events.HostSeen(facts=facts):
                 self._hosts[facts.host] = replace(self._host(facts.host), facts=facts, refused=None)
             case events.HostRefused():
                 self._hosts[event.host] = replace(self._host(event.host), refused=event.why)
-            case events.HostLost():
-                self._hosts[event.host] = replace(self._host(event.host), lost=event.wall)
+            case events.HostBusy(host=host, by=by):
+                since = None if by is None else event.wall
+                self._hosts[host] = replace(self._host(host), busy=by, busy_since=since)
+            case events.HostReserved(host=host, by=by):
+                self._hosts[host] = replace(self._host(host), reserved_by=by)
+            case events.HostSilent(host=host, why=why):
+                self._hosts[host] = replace(self._host(host), silent=why)
+            case events.HostLost(host=host):
+                known = self._host(host)
+                self._hosts[host] = HostState(host, known.facts, lost=event.wall, refused=known.refused)
             case events.HostReturned():
                 self._hosts[event.host] = replace(self._host(event.host), lost=None)
             case events.AttemptPlaced():
                 self._place(event)
             case events.AttemptSeen():
-                seen = {"state": event.state, "why": event.why}
+                seen = {"state": event.state, "why": event.why, "devices": tuple(event.devices)}
                 self._attempt(event.cell, event.number, **seen)
                 if event.directory is not None:
                     self._attempt(event.cell, event.number, directory=event.directory)
@@ -133,7 +171,7 @@ class Fold:
                 self._cells[event.cell] = replace(self._cell(event.cell), given_up=event.why)
 
     def _begin(self, event: events.StudyStarted) -> None:
-        """A cell that was given up is tried again: it may have lacked a host."""
+        """A cell that was given up is tried again: it has lacked a host, or why its attempts failed may be mended."""
         whole = self._whole
         self._whole = replace(
             whole,
@@ -142,15 +180,17 @@ class Fold:
             runners=whole.runners + 1,
             outcome=None,
             ended=None,
+            stopping=False,
         )
         for name, cell in self._cells.items():
             attempts = tuple(replace(one, resumes=0) for one in cell.attempts)
-            self._cells[name] = replace(cell, attempts=attempts, given_up=None)
+            before = cell.before if cell.given_up is None else len(attempts)
+            self._cells[name] = replace(cell, attempts=attempts, given_up=None, before=before)
 
     def _place(self, event: events.AttemptPlaced) -> None:
         facts = self._host(event.host).facts
         disk = None if facts is None else facts.disk
-        attempt = Attempt(event.number, event.host, event.wall, disk=disk, devices=tuple(event.devices))
+        attempt = Attempt(event.number, event.host, event.wall, disk=disk)
         cell = self._cell(event.cell)
         self._cells[event.cell] = replace(cell, attempts=(*cell.attempts, attempt))
 

@@ -9,7 +9,8 @@ The rules:
 - An attempt whose disk is gone is lost at once. A lost attempt that turns up again, or is still there, is stopped,
   collected as evidence and never merged; until then its host takes no other. The first attempt that has completed and
   is collected as a whole is the cell's result.
-- A cell has at most ``attempts`` attempts, and an attempt at most ``resumes`` continuations in one life of the head.
+- A cell has at most ``attempts`` attempts, and as many again each time that the study is resumed after it was given up;
+  an attempt has at most ``resumes`` continuations in one life of the head.
 - Running attempts are looked at rarely: after a quarter of what is left, 10 s to 30 min.
 - An attempt is removed from its host once all of it is here and verified; then the host is free.
 """
@@ -438,11 +439,11 @@ class _Decision:
             if self._view.stopping:
                 continue
             missing = last if last is not None and last.live else None
-            if len(state.attempts) >= self._plan.attempts:
+            if len(state.attempts) - state.before >= self._plan.attempts:
                 if missing is not None:
                     self._lose(AttemptId(cell.name, missing.number), why)
                 said = why or _end_of(last)
-                count = "its only attempt" if self._plan.attempts == 1 else f"all {self._plan.attempts} attempts"
+                count = "its only attempt" if len(state.attempts) == 1 else f"all {len(state.attempts)} attempts"
                 self._give_up(cell, f"{count} failed; the last: {said}")
             else:
                 self._pending = True
@@ -451,7 +452,7 @@ class _Decision:
     def _missing_since(self, host: str) -> float | None:
         if host in self._view.nodes:
             return self._view.silent.get(host)
-        known = self._state.hosts.get(host, HostState(host))
+        known = self._host(host)
         return None if known.lost is None else max(known.lost, self._view.begun)
 
     def _give_up(self, cell: Cell, why: str) -> None:
@@ -473,10 +474,12 @@ class _Decision:
                 if host not in self._view.silent or self._now - self._view.silent[host] < self._plan.patience:
                     unknown.append(host)
                 self._inspect(self._view.nodes[host])
-            elif inspected.facts.busy is None or self._unsettled.get(host):
+            elif self._free_of_others(inspected.facts) or self._unsettled.get(host):
                 known.append(host)
+                self._busy(host, None)
             else:  # another study's, or a campaign of its own
                 unknown.append(host)
+                self._busy(host, inspected.facts.busy)
                 self._again(host, inspected)
         others = [host for host in unknown if host not in self._view.silent and self._inspected(host) is None]
         if others and self._now < self._view.begun + FIRST_FACTS_SECONDS:
@@ -488,25 +491,28 @@ class _Decision:
         for cell, missing, why in waiting:
             mine = [one for one in past if one.cell != cell.name and not one.lost]
             taken = {one.host for one in mine if one.variant == cell.variant} if self._plan.hosts.apart else set()
-            free = {host for host in known if room[host] > 0 and self._ready(host)}
+            among = known
             if self._plan.hosts.count is not None and len(used) >= self._plan.hosts.count:
-                free &= used
+                among = [host for host in known if host in used]
+            free = {host for host in among if room[host] > 0 and self._ready(host)}
             before = {one.host for one in past if one.cell == cell.name}
             if {*known} - before - taken:
                 free -= before
-            if (to := choose(cell, known, past, self._plan.seed, apart=self._plan.hosts.apart, free=free)) is None:
+            if (to := choose(cell, among, past, self._plan.seed, apart=self._plan.hosts.apart, free=free)) is None:
                 self._hopeless(cell, missing, why, taken, {*known, *unknown})
                 continue
             number = len(self._cell(cell.name).attempts) + 1
-            devices = self._devices(to)
             instead = None if missing is None else missing.number
-            command = Place(self._view.nodes[to], AttemptId(cell.name, number), devices, instead, why)
+            command = Place(self._view.nodes[to], AttemptId(cell.name, number), instead, why)
             before_this = len(self._effects)
             self._do(command, to)
             if len(self._effects) > before_this:
                 room[to] = 0  # one placement a host at a time: the next one is decided with this one known
                 used.add(to)
                 past.append(Placement(cell.name, cell.variant, to))
+
+    def _free_of_others(self, facts: HostFacts) -> bool:
+        return facts.busy is None or (facts.shares and not self._plan.hosts.exclusive)
 
     def _ready(self, host: str) -> bool:
         """Whether an attempt may be placed on a host now; its facts are asked for again where they are too old."""
@@ -515,8 +521,19 @@ class _Decision:
             return False
         return not self._again(host, inspected)
 
+    def _busy(self, host: str, by: str | None) -> None:
+        if self._host(host).busy != by:
+            self._notes.append(Note(events.HostBusy(host=host, by=by)))
+
     def _again(self, host: str, inspected: Inspected) -> bool:
-        old = self._now - inspected.at > FRESH_SECONDS or inspected.at < self._view.touched.get(host, 0.0)
+        """Ask a host for its facts where they are too old; whether they are.
+
+        One that runs another study's cell is asked ever more rarely, as that costs it a second of CPU.
+        """
+        fresh, since = FRESH_SECONDS, self._host(host).busy_since
+        if since is not None:
+            fresh = min(max((self._now - since) / 4, FRESH_SECONDS), LONGEST_LOOK_SECONDS)
+        old = self._now - inspected.at > fresh or inspected.at < self._view.touched.get(host, 0.0)
         if old:
             self._inspect(self._view.nodes[host])
         return old
@@ -527,19 +544,12 @@ class _Decision:
         if table.exclusive:
             return 0 if attempts else 1
         node = self._view.nodes[host]
-        rooms = [int(node.cpus / table.cpus) - len(attempts)]
+        most = [node.cpus / table.cpus]
         if table.devices:
-            rooms.append(int(self._devices(host) != ()))
-        return min(rooms)
-
-    def _devices(self, host: str) -> Sequence[str]:
-        """GPUs for one more cell; none where a cell takes the whole host, or not enough are left."""
-        table, inspected = self._plan.hosts, self._inspected(host)
-        if table.exclusive or not table.devices or inspected is None or inspected.facts is None:
-            return ()
-        taken = {device for one in self._unsettled.get(host, []) for device in one.devices}
-        left = [gpu.uuid for gpu in inspected.facts.gpus if gpu.uuid not in taken]
-        return tuple(left[: table.devices]) if len(left) >= table.devices else ()
+            inspected = self._inspected(host)
+            gpus = () if inspected is None or inspected.facts is None else inspected.facts.gpus
+            most.append(min(node.gpus, len(gpus)) / table.devices)
+        return int(min(most)) - len(attempts)
 
     def _past(self) -> list[Placement]:
         variants = {cell.name: cell.variant for cell in self._plan.cells}
@@ -576,6 +586,9 @@ class _Decision:
         else:
             reason = f"no host was in the cluster for {said}"
         self._give_up(cell, reason)
+
+    def _host(self, name: str) -> HostState:
+        return self._state.hosts.get(name) or HostState(name)
 
     def _cell(self, name: str) -> CellState:
         return self._state.cells.get(name) or CellState(name)

@@ -79,6 +79,7 @@ class TestRecordedServers:
         assert all(window.server.t[-1] <= window.budget + 1 for window in windows)
 
 
+@pytest.mark.thorough
 def test_quick(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(sys, "argv", ["gate", "--quick"])
     study.main()
@@ -86,6 +87,7 @@ def test_quick(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[st
 
 
 class TestPage:
+    @pytest.mark.thorough
     def test_figures_are_those_of_the_runs(self) -> None:
         runs = pd.read_csv(study.RUNS)
         thresholds = pd.read_csv(DOCS / "tables" / "gate_thresholds.csv")

@@ -5,8 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from aging.stats.host_effects import Observation, mean_over_hosts
-from analysis.study.host_effects import coverage, errors_of, naming, side_by_side
+from aging.stats.host_effects import Observation, host_deviations, mean_over_hosts
+from analysis.study.host_effects import (
+    DESIGNS,
+    adjusted_side_by_side,
+    coverage,
+    deleted_side_by_side,
+    errors_of,
+    naming,
+    side_by_side,
+)
 
 
 def test_intervals_hold_the_truth() -> None:
@@ -27,6 +35,25 @@ def test_side_by_side_is_what_the_package_computes() -> None:
         assert found.spread.host_sd**2 == pytest.approx(between, rel=1e-5)
 
 
-def test_doubled_host_is_named() -> None:
-    row = naming("doubled", "one cell", 8, 0.05, 5)
+def test_outliers_side_by_side_are_those_of_the_package() -> None:
+    rng = np.random.default_rng(2)
+    errors = np.array([errors_of(rng, 4) for _ in range(20)])
+    y = 3 * rng.standard_normal((20, 4))
+    p = deleted_side_by_side(y, errors)
+    for rates, own, side, adjusted in zip(y, errors, p, adjusted_side_by_side(p), strict=True):
+        pairs = enumerate(zip(rates, own, strict=True))
+        found = host_deviations([Observation("a", f"h{n}", float(rate), float(s)) for n, (rate, s) in pairs])
+        assert [one.p for one in found] == pytest.approx(side, rel=1e-5)
+        assert [one.q for one in found] == pytest.approx(adjusted, rel=1e-5)
+
+
+@pytest.mark.parametrize("design", DESIGNS)
+def test_doubled_host_is_named(design: str) -> None:
+    row = naming("doubled", design, 8, 0.05, 5)
     assert (row["named"], row["false"]) == (1.0, 0.0)
+
+
+def test_four_hosts_are_named_falsely_as_often_as_q_allows() -> None:
+    """Their deleted residuals have Student's t with 2 degrees of freedom: 0.10 is exact where hosts differ a lot."""
+    found = float(str(naming("none", "one cell", 4, 0.3, 4000)["false"]))
+    assert abs(found - 0.10) < 4 * 0.0047

@@ -33,6 +33,7 @@ def simulated(*campaigns: tuple[Any, ...]) -> list[Outcome]:
     return [Outcome(**one) for one in json.loads(ran.stdout)]
 
 
+@pytest.mark.thorough
 def test_days() -> None:
     clean, leaking, never, periodic, one, two = simulated(
         ("watched", "warm-up", 1),

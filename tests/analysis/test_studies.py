@@ -55,7 +55,14 @@ def test_size_of_primary_test(name: str, process: Process) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["high-water mark, AR(1) 0.9", "warm-up saturation", "single step", "leak, 200 losses"]
+    "name",
+    [
+        "leak, 200 losses",
+        *(
+            pytest.param(name, marks=pytest.mark.thorough)
+            for name in ("high-water mark, AR(1) 0.9", "warm-up saturation", "single step")
+        ),
+    ],
 )
 def test_power(name: str) -> None:
     (index,) = (place for place, case in enumerate(CASES) if case.name == name)

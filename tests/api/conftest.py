@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from matplotlib import pyplot
 
+import aging
 from tests.builders import flat, leak, synthetic
 
 
@@ -17,6 +18,14 @@ def folder(tmp_path: Path) -> Path:
     """A completed campaign of a server that leaks and one that does not."""
     synthetic(tmp_path / "campaign", {"leaking": leak(4096), "steady": flat})
     return tmp_path / "campaign"
+
+
+@pytest.fixture(scope="session")
+def opened(tmp_path_factory: pytest.TempPathFactory) -> aging.Results:
+    """The same campaign, opened once for the tests that only look at it: it remembers what it has computed."""
+    root = tmp_path_factory.mktemp("opened") / "campaign"
+    synthetic(root, {"leaking": leak(4096), "steady": flat})
+    return aging.load_results(root)
 
 
 @pytest.fixture

@@ -62,6 +62,7 @@ def test_growth_by_requests_is_judged_with_the_work_beside_it() -> None:
         assert trend.current_per_hour == found[deployment, indicator].current_per_hour
 
 
+@pytest.mark.thorough
 def test_real_runtimes() -> None:
     results = aging.load_results(ROOT / "results" / "real-runtimes")
     known = {("llama-cpp-default", PRIMARY): "aging", ("transformers", PRIMARY): None}

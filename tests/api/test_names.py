@@ -61,9 +61,9 @@ def test_a_path_that_is_no_result_directory_says_what_it_is(tmp_path: Path, fold
         (lambda r: r.plot.latency("leaking", 4), "no replica 4; it has: 1"),
     ],
 )
-def test_a_wrong_name_says_which_are_there(folder: Path, call: Any, message: str) -> None:
+def test_a_wrong_name_says_which_are_there(opened: aging.Results, call: Any, message: str) -> None:
     with pytest.raises(InputError) as caught:
-        call(aging.load_results(folder))
+        call(opened)
     assert message in str(caught.value)
     assert isinstance(caught.value, ValueError)
     assert isinstance(caught.value, AgingError)

@@ -14,12 +14,12 @@ from matplotlib import pyplot
 import aging
 from aging.core.errors import InputError
 from aging.core.metrics import PRIMARY
-from tests.builders import flat, leak, synthetic
+from tests.builders import flat, leak, synthetic, unsealed
 from tests.conftest import ROOT
 
 
-def test_the_plots_are_the_reports(folder: Path) -> None:
-    results = aging.load_results(folder)
+def test_the_plots_are_the_reports(opened: aging.Results) -> None:
+    results = opened
     memory = results.plot.memory("leaking")
     assert memory.get_xlabel() == "minutes since the load began"
     t, y = memory.lines[0].get_data()
@@ -51,10 +51,17 @@ PLOTS: dict[str, Callable[[Any], Any]] = {
 }
 
 
+@pytest.fixture(scope="module")
+def only(tmp_path_factory: pytest.TempPathFactory) -> aging.Results:
+    """Of one deployment, twice."""
+    root = tmp_path_factory.mktemp("only")
+    synthetic(root, {"only": leak(4096)}, replicas=2)
+    return aging.load_results(root)
+
+
 @pytest.mark.parametrize("plot", PLOTS)
-def test_the_only_deployment_need_not_be_named(tmp_path: Path, plot: str) -> None:
-    synthetic(tmp_path, {"only": leak(4096)}, replicas=2)
-    axes = PLOTS[plot](aging.load_results(tmp_path).plot)
+def test_the_only_deployment_need_not_be_named(only: aging.Results, plot: str) -> None:
+    axes = PLOTS[plot](only.plot)
     assert axes.lines or axes.patches or axes.collections
     assert axes.get_title(loc="left")
 
@@ -72,16 +79,16 @@ def test_a_forest_has_every_replica_and_the_pooled_rate(tmp_path: Path) -> None:
     assert len(results.plot.forest(deployment="steady").get_yticklabels()) == 3
 
 
-def test_a_heat_map_has_what_is_asked_for(folder: Path) -> None:
-    axes = aging.load_results(folder).plot.heat_map([PRIMARY, "client_e2e_seconds"], ["steady"])
+def test_a_heat_map_has_what_is_asked_for(opened: aging.Results) -> None:
+    axes = opened.plot.heat_map([PRIMARY, "client_e2e_seconds"], ["steady"])
     assert [text.get_text() for text in axes.get_yticklabels()] == [PRIMARY, "client_e2e_seconds"]
     assert [text.get_text() for text in axes.get_xticklabels()] == ["steady"]
 
 
 def test_without_first_tokens_whole_answers_are_drawn(folder: Path) -> None:
-    for file in folder.glob("leaking/r01/requests/*.jsonl"):
-        rows = [json.loads(line) | {"streaming": False, "first_token": None} for line in file.read_text().splitlines()]
-        file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    file = unsealed(folder / "leaking" / "r01" / "requests")
+    rows = [json.loads(line) | {"streaming": False, "first_token": None} for line in file.read_text().splitlines()]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
     title = aging.load_results(folder).plot.latency("leaking").get_title(loc="left")
     assert title == "leaking: client_e2e_seconds"
 
@@ -100,14 +107,14 @@ def test_without_first_tokens_whole_answers_are_drawn(folder: Path) -> None:
         (lambda plot: plot.heat_map(PRIMARY), "is no list of names; write ['process_anon_swap_bytes']"),
     ],
 )
-def test_what_cannot_be_drawn_says_why(folder: Path, call: Callable[[Any], Any], message: str) -> None:
+def test_what_cannot_be_drawn_says_why(opened: aging.Results, call: Callable[[Any], Any], message: str) -> None:
     with pytest.raises(InputError) as caught:
-        call(aging.load_results(folder).plot)
+        call(opened.plot)
     assert message in str(caught.value)
 
 
-def test_a_plot_that_is_not_there(folder: Path) -> None:
-    plot = aging.load_results(folder).plot
+def test_a_plot_that_is_not_there(opened: aging.Results) -> None:
+    plot = opened.plot
     with pytest.raises(AttributeError, match="plot has no 'memry'; did you mean 'memory'"):
         plot.memry  # noqa: B018
     assert not hasattr(plot, "violin")

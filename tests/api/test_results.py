@@ -160,8 +160,8 @@ def test_copies_of_committed_results_open(tmp_path: Path) -> None:
     assert aging.load_results(str(tmp_path / "mine")).runs["validity"].eq("complete").all()
 
 
-def test_chosen_findings_and_events(folder: Path) -> None:
-    results = aging.load_results(folder)
+def test_chosen_findings_and_events(opened: aging.Results) -> None:
+    results = opened
     frame = results.findings("leaking")
     assert set(frame["deployment"]) == {"leaking"}
     assert results.findings(indicator=PRIMARY)["deployment"].tolist() == ["leaking", "steady"]

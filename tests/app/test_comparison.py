@@ -154,6 +154,7 @@ class TestGates:
         (saved,) = json.loads((tmp_path / "base.json").read_text())["rates"]
         assert saved["rate"] == pytest.approx(4096, rel=0.1)
 
+    @pytest.mark.thorough
     def test_revision(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """The baseline is started in the checked-out revision, which is gone at the end."""
         top = tmp_path / "repository"
@@ -176,6 +177,7 @@ class TestGates:
         assert len(folders) == 1
         assert not folders[0].exists()
 
+    @pytest.mark.thorough
     def test_baseline_dies(self, tmp_path: Path) -> None:
         """Without it there is no difference to judge, however clean the judged server is."""
         file = small_campaign('name = "one"', duration="60s", rate=20.0)

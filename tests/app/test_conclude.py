@@ -22,6 +22,7 @@ from tests.virtual_campaign import call_here
 CONSOLE = Console(width=160)
 
 
+@pytest.mark.thorough
 def test_the_findings_are_in_the_campaigns_files(tmp_path: Path) -> None:
     synthetic(tmp_path / "c", {"server": flat})
     layout = Layout(tmp_path / "c")

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import shutil
+from glob import escape
 from pathlib import Path
 
 import pytest
 
-from aging.app.directories import Analyzed, Question, each, selected, several, worst
+from aging.app.directories import Analyzed, Question, Selected, each, selected, several, worst
 from aging.core.errors import ExitCode
-from tests.conftest import ROOT, Aging
-
-SMALL = "tokenizer-2026.1"
+from tests.builders import ended
+from tests.conftest import Aging
 
 
 @pytest.fixture
@@ -20,7 +19,7 @@ def results(tmp_path: Path) -> Path:
     """A campaign, a copy of it deeper below, a smoke run, and folders that are neither."""
     root = tmp_path / "results [1]"
     for place in ("one", "six/20261121T011500Z", "quick"):
-        shutil.copytree(ROOT / "results" / SMALL, root / place)
+        ended(root / place)
     manifest = root / "quick" / "manifest.json"
     manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"smoke": True}))
     (root / "empty").mkdir()
@@ -35,6 +34,7 @@ def test_a_pattern_finds_every_campaign_below(results: Path, monkeypatch: pytest
     assert found.directories == [Path("one"), Path("six/20261121T011500Z")]
     assert found.smoke == [Path("quick")]
     assert found.unmatched == ["no/**"]
+    assert found.by_pattern == {Path("six/20261121T011500Z")}
 
 
 def test_a_folder_with_brackets_in_its_name_is_no_pattern(results: Path) -> None:
@@ -46,18 +46,36 @@ def test_a_folder_with_brackets_in_its_name_is_no_pattern(results: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("codes", "unmatched", "expected"),
+    ("codes", "unmatched", "found", "expected"),
     [
-        ((0, 0), (), ExitCode.DONE),
-        ((0, 3), (), ExitCode.INCONCLUSIVE),
-        ((3, 2, 0), (), ExitCode.BAD_INPUT),
-        ((0,), ("x*",), ExitCode.BAD_INPUT),
-        ((), (), ExitCode.BAD_INPUT),
+        ((0, 0), (), (), ExitCode.DONE),
+        ((0, 3), (), (), ExitCode.INCONCLUSIVE),
+        ((3, 2, 0), (), (), ExitCode.BAD_INPUT),
+        ((0,), ("x*",), (), ExitCode.BAD_INPUT),
+        ((), (), (), ExitCode.BAD_INPUT),
+        ((0, 2), (), (2,), ExitCode.INCONCLUSIVE),
+        ((0, 2), ("x*",), (2,), ExitCode.BAD_INPUT),
     ],
 )
-def test_the_worst_outcome_is_the_exit_code(codes: tuple[int, ...], unmatched: tuple[str, ...], expected: int) -> None:
+def test_the_worst_outcome_is_the_exit_code(
+    codes: tuple[int, ...], unmatched: tuple[str, ...], found: tuple[int, ...], expected: int
+) -> None:
     outcomes = [Analyzed(Path(str(code)), None, ExitCode(code)) for code in codes]
-    assert worst(outcomes, unmatched) == expected
+    chosen = Selected([], unmatched=unmatched, by_pattern=[Path(str(code)) for code in found])
+    assert worst(outcomes, chosen) == expected
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "journal.jsonl"])
+@pytest.mark.parametrize("content", [b"[]", b"\xff\xfe\x00", b"", b'{"schema": 1, "campaign": 3}'])
+def test_a_damaged_campaign_of_a_pattern_is_named(results: Path, cli: Aging, name: str, content: bytes) -> None:
+    (results / "one" / name).write_bytes(content)
+    ran = cli("analyze", f"{escape(str(results))}/**")
+    lines = ran.stdout.splitlines()
+    assert any(line.startswith(f"{results / 'six' / '20261121T011500Z'}: ") for line in lines)
+    assert "Traceback" not in ran.stderr
+    if name == "manifest.json":
+        assert ran.returncode == ExitCode.INCONCLUSIVE
+        assert ran.stderr.count(str(results / "one")) == 1
 
 
 def test_a_bad_directory_stops_no_other(results: Path) -> None:
@@ -82,7 +100,7 @@ def test_a_line_for_each_and_the_exit_code(results: Path, cli: Aging) -> None:
 def test_a_study_in_a_store_is_fetched_and_analyzed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = pytest.importorskip("aging.cluster.store")
     study = tmp_path / "study"
-    shutil.copytree(ROOT / "results" / SMALL, study / "cells" / "c-1" / "a01")
+    ended(study / "cells" / "c-1" / "a01")
     (study / "study.json").write_text("{}")
     url = store.study_url(f"file://{tmp_path}/bucket", "six", "20261121T011500Z")
     store.StudyStore.open(url).push(study)

@@ -15,6 +15,7 @@ from aging.core.records import HARNESS
 from tests.conftest import ROOT
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["first-look", pytest.param("real-runtimes", marks=pytest.mark.slow)])
 def test_a_result_of_0_1_is_analyzed_and_reported(name: str, tmp_path: Path) -> None:
     root = tmp_path / name

@@ -84,6 +84,7 @@ def test_damaged_gate_is_named(tmp_path: Path) -> None:
         read_gate(Layout(tmp_path))
 
 
+@pytest.mark.thorough
 def test_killed_before_load(two: VirtualCampaign) -> None:
     two.kill_after_birth("leak", 1.0)
     assert two.run() is None
@@ -95,6 +96,7 @@ def test_killed_before_load(two: VirtualCampaign) -> None:
     assert len(results.requests("clean")) == 119
 
 
+@pytest.mark.thorough
 def test_dead_servers_at_resume(two: VirtualCampaign) -> None:
     two.server_dies("clean", 10)
     two.kill(20)
@@ -121,6 +123,7 @@ def test_interrupted_campaign_resumed(two: VirtualCampaign) -> None:
     assert set(results.samples("leak", "process")["generation"]) == {1, 2}
 
 
+@pytest.mark.thorough
 def test_run_past_its_window_is_cut_short(two: VirtualCampaign) -> None:
     two.kill(20)
     two.run()
@@ -130,6 +133,7 @@ def test_run_past_its_window_is_cut_short(two: VirtualCampaign) -> None:
     assert len(two.results.requests("leak")) < 45
 
 
+@pytest.mark.thorough
 def test_dead_load_process_replaced(two: VirtualCampaign) -> None:
     two.load_dies("leak", 20)
     assert two.run() == 0, two.output
@@ -142,6 +146,7 @@ def test_dead_load_process_replaced(two: VirtualCampaign) -> None:
     assert len(requests) + int(unsent["message"].split()[0]) >= len(two.results.requests("clean")) - 1
 
 
+@pytest.mark.thorough
 def test_reboot_keeps_times_increasing(two: VirtualCampaign) -> None:
     two.kill(20)
     two.run()
@@ -156,7 +161,14 @@ def test_reboot_keeps_times_increasing(two: VirtualCampaign) -> None:
     assert generations(two) == {"clean": 2, "leak": 2}
 
 
-@pytest.mark.parametrize("seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 6))])
+@pytest.mark.parametrize(
+    "seed",
+    [
+        0,
+        pytest.param(1, marks=pytest.mark.thorough),
+        *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 6)),
+    ],
+)
 def test_kill_at_any_time(two: VirtualCampaign, seed: int) -> None:
     rng = random.Random(seed)
     two.kill(first := rng.uniform(-0.4, 66.0))

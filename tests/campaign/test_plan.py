@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from aging.campaign.load import load_campaign, parse_campaign
@@ -97,7 +97,6 @@ def test_repeats_of_broken_runs() -> None:
     assert repeated([]) == ()
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     slots=st.lists(st.sampled_from(["x", "y", "z", None]), min_size=1, max_size=6),
     replicas=st.integers(1, 4),

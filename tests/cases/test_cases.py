@@ -13,6 +13,15 @@ from aging.cli.main import main
 from tests.cases.judging import cases, make, mistakes
 
 _CASES = cases(Path(__file__).parent)
+_QUICK = {
+    *("chia_17_typeperf_utf16", "dcgm_exporter_702_oom_restarts", "frigate_6174_docker_stats", "psrecord_stairs"),
+    *("genesis_1777_four_points", "grafana_21436_decimal_comma", "grafana_8058_summer_time_ends", "nvitop_55_wddm_na"),
+    *("ollama_17924_per_request", "open_vm_tools_452_ps_lines", "process_exporter_146_counter_reset", "sar_r_text"),
+    *("redis_354_info_blocks", "rocky_1256_slow_leak", "sslh_456_stuck_at_1023", "tag_182_page_cache_plateau"),
+    *("unix_se_35129_pidstat", "vllm_17243_nvidia_smi"),
+}
+"""One of a kind: of a format, of a course, of a refusal."""
+
 _WORDING = {"message_contains", "message_lacks", "says_any"}
 
 
@@ -23,7 +32,10 @@ def wide_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
 
 
-@pytest.mark.parametrize("case", _CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize(
+    "case",
+    [pytest.param(case, id=case.name, marks=() if case.name in _QUICK else pytest.mark.thorough) for case in _CASES],
+)
 def test_case(case: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     told = json.loads((case / "expected.json").read_text(encoding="utf-8"))
     make(case, tmp_path)
@@ -36,6 +48,10 @@ def test_case(case: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsy
         said += said_in_words
     wrong = mistakes(told["expect"], exit_code, said, answer)
     assert not wrong, "; ".join(wrong)
+
+
+def test_the_quick_cases_are_there() -> None:
+    assert {case.name for case in _CASES} > _QUICK
 
 
 def _run(words: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:

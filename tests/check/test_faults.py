@@ -10,13 +10,13 @@ import pytest
 from aging.check.faults import doubts_of_runs, failures_so_far, server_failures
 from aging.findings.types import RunValidity
 from aging.store.results import open_results
-from tests.builders import flat, synthetic
+from tests.builders import flat, synthetic, unsealed
 
 
 def with_statuses(root: Path, *statuses: tuple[int, str]) -> Path:
     """A result directory whose requests ended so, that many of each in turn."""
     synthetic(root, {"a": flat})
-    (file,) = (root / "a" / "r01" / "requests").glob("*.live.jsonl")
+    file = unsealed(root / "a" / "r01" / "requests")
     (one, *_) = [json.loads(line) for line in file.read_text().splitlines()]
     ends = [status for count, status in statuses for _ in range(count)]
     rows = [one | {"finished": one["finished"] + k, "status": status} for k, status in enumerate(ends)]

@@ -91,11 +91,13 @@ class TestDecided:
         assert (gate(ran)["outcome"], one["outcome"]) == ("inconclusive", "inconclusive")
         assert gate(ran)["look"] < gate(ran)["looks"]
 
+    @pytest.mark.thorough
     def test_bounded_cache(self, tmp_path: Path) -> None:
         """What has filled is no leak: its present rate is under the limit."""
         ran = campaign(tmp_path, server("cache", fill=40 * MIB, tau=8.0), budget="4m")
         assert check(ran) == 0, ran.output
 
+    @pytest.mark.thorough
     def test_step(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         memory_of = analysis.accelerated.indicators.memory_of
 
@@ -107,6 +109,7 @@ class TestDecided:
         ran = campaign(tmp_path, server("steps"), budget="4m")
         assert check(ran) == 0, ran.output
 
+    @pytest.mark.thorough
     def test_at_the_limit(self, tmp_path: Path) -> None:
         """Equal servers at the limit are undecided: neither fails by chance."""
         ran = campaign(tmp_path, *(server(name, 1024) for name in "abc"), budget="40s")
@@ -114,6 +117,7 @@ class TestDecided:
         assert {one["outcome"] for one in gate(ran)["conditions"]} == {"inconclusive"}
         assert all(one["interval"][0] < 1024 < one["interval"][1] for one in gate(ran)["conditions"])
 
+    @pytest.mark.thorough
     def test_two_deployments(self, tmp_path: Path) -> None:
         ran = campaign(tmp_path, server("clean"), server("leaks", 16 * 1024))
         assert check(ran) == 1, ran.output
@@ -124,6 +128,7 @@ class TestDecided:
 
 
 class TestQuantities:
+    @pytest.mark.thorough
     def test_growth_total(self, tmp_path: Path) -> None:
         ran = campaign(tmp_path, server("leaks", 16 * 1024))
         assert check(ran, "growth_total > 4MiB") == 1, ran.output
@@ -132,12 +137,14 @@ class TestQuantities:
         assert 4 * MIB < one["interval"][0] < one["estimate"] < 16384 * RATE * 60
         assert gate(ran)["look"] < gate(ran)["looks"]
 
+    @pytest.mark.thorough
     def test_growth_total_green_at_the_end_alone(self, tmp_path: Path) -> None:
         ran = campaign(tmp_path, server("clean"), budget="30s")
         assert check(ran, "growth_total > 20MiB") == 0, ran.output
         assert gate(ran)["look"] == gate(ran)["looks"]
         assert ran.results.events[-1].kind == "campaign_completed"
 
+    @pytest.mark.thorough
     def test_per_hour_and_percent(self, tmp_path: Path) -> None:
         ran = campaign(tmp_path, server("leaks", 16 * 1024))
         assert check(ran, f"{PRIMARY}:per_hour > 100MiB", f"{PRIMARY}:per_hour > 50%") == 1, ran.output
@@ -171,6 +178,7 @@ class TestServers:
         (failure,) = gate(ran)["server_failures"]
         assert (failure["code"], gate(ran)["outcome"]) == ("not-started", "server-failed")
 
+    @pytest.mark.thorough
     def test_only_errors(self, tmp_path: Path) -> None:
         ran = campaign(tmp_path, server("silent"), budget="10m")
         ran.falls_silent("silent", 0.0, lasts=600.0)
@@ -179,6 +187,7 @@ class TestServers:
         assert failure["code"] == "only-errors"
         assert minutes(ran) < 5, "it is not waited for the end of the budget"
 
+    @pytest.mark.thorough
     def test_dead_beside_red(self, tmp_path: Path) -> None:
         """A leak wins over a dead server."""
         ran = campaign(tmp_path, server("leaks", 16 * 1024), server("dies"), budget="60s")
@@ -186,6 +195,7 @@ class TestServers:
         assert check(ran) == 1, ran.output
         assert [one["code"] for one in gate(ran)["server_failures"]] == ["died"]
 
+    @pytest.mark.thorough
     def test_dead_beside_doubt(self, tmp_path: Path) -> None:
         """A dead server wins over an undecided one."""
         ran = campaign(tmp_path, server("limit", 1024), server("dies"), budget="30s")
@@ -194,6 +204,7 @@ class TestServers:
 
 
 class TestFailsClosed:
+    @pytest.mark.thorough
     def test_look_crashed(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         look_at = aging.check.look.look_at
         seen: list[int] = []
@@ -219,6 +230,7 @@ class TestFailsClosed:
         assert one["reason_code"] == "no_series"
         assert "no_samples" in ran.problems()
 
+    @pytest.mark.thorough
     def test_control_not_seen(self, tmp_path: Path) -> None:
         """A server with a known leak that does not show shows that the instrument is blind."""
         deployments = ('name = "clean"', 'name = "leak"\nleak_per_request = "16KiB"')
@@ -240,6 +252,7 @@ class TestFailsClosed:
         assert gate(ran)["outcome"] == "inconclusive"
         assert gate(ran)["doubts"]
 
+    @pytest.mark.thorough
     def test_disk_full(self, tmp_path: Path) -> None:
         ran = campaign(tmp_path, server("clean"), budget="4m")
 
@@ -250,6 +263,7 @@ class TestFailsClosed:
         assert check(ran) == 3, ran.output
         assert gate(ran)["outcome"] == "inconclusive"
 
+    @pytest.mark.thorough
     def test_killed_load(self, tmp_path: Path) -> None:
         """Requests that no process sent are no clean run."""
         ran = campaign(tmp_path, server("clean"), budget="60s")
@@ -290,6 +304,7 @@ class TestJudgedAgain:
         self.again(ran, "2KiB")
         assert state() == before
 
+    @pytest.mark.thorough
     def test_analyze_keeps_the_gate(self, ran: VirtualCampaign) -> None:
         from tests.command_line import run_here
 
@@ -306,6 +321,7 @@ def test_result_of_a_plain_run_is_judged(tmp_path: Path) -> None:
     assert check_directory(ran.root, request).outcome == "passed"
 
 
+@pytest.mark.thorough
 def test_interrupted_result_is_never_green(tmp_path: Path) -> None:
     ran = campaign(tmp_path, server("clean"), budget="8m")  # nothing is green in the first tenth
     ran.interrupt(200.0)
@@ -315,6 +331,7 @@ def test_interrupted_result_is_never_green(tmp_path: Path) -> None:
     assert found.conditions[0].reason_code == "doubt"
 
 
+@pytest.mark.thorough
 def test_pairs_are_judged_by_their_difference(tmp_path: Path) -> None:
     """Both leak as much: the change does not."""
     ran = campaign(tmp_path, server("new", 8192.0), server("old", 8192.0), budget="80s")

@@ -96,11 +96,13 @@ class TestCommonNoise:
         assert found.outcome == "passed"
         assert found.conditions[0].estimate == 0
 
+    @pytest.mark.thorough
     def test_both_leak(self, tmp_path: Path) -> None:
         """What the baseline does as well is not the change's fault."""
         found = asked(directory(tmp_path / "paired", self.leaking(3, 1024.0), self.leaking(3, 1024.0)))
         assert found.outcome == "passed"
 
+    @pytest.mark.thorough
     def test_baseline_is_not_judged(self, tmp_path: Path) -> None:
         root = directory(tmp_path / "paired", self.common(3), self.leaking(3, 4096.0))
         everything = check_directory(root, GateRequest([PER_REQUEST]))

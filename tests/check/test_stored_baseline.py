@@ -153,7 +153,7 @@ def asked(baseline: Path) -> BaselineOptions:
 
 
 class TestFiles:
-    @pytest.mark.parametrize("form", ["directory", "saved"])
+    @pytest.mark.parametrize("form", [pytest.param("directory", marks=pytest.mark.thorough), "saved"])
     def test_subtracted(self, tmp_path: Path, form: str) -> None:
         before, after = directory(tmp_path / "before", 1024.0), directory(tmp_path / "after", 2048.0)
         path = before

@@ -36,6 +36,7 @@ def test_tables(campaigns: Path) -> None:
     assert "KiB/request" in row
 
 
+@pytest.mark.thorough
 def test_json_fits_its_schema(campaigns: Path) -> None:
     ran = compare(campaigns, "old", "new", "--json")
     document = json.loads(ran.stdout)
@@ -47,7 +48,7 @@ def test_json_fits_its_schema(campaigns: Path) -> None:
     assert all(one["worse"] is True and one["q"] <= document["fdr"] for one in shown)
 
 
-@pytest.mark.parametrize("format", ["markdown", "latex"])
+@pytest.mark.parametrize("format", [pytest.param("markdown", marks=pytest.mark.thorough), "latex"])
 def test_table_formats(campaigns: Path, format: str) -> None:
     ran = compare(campaigns, "old", "new", "--format", format)
     assert ran.returncode == 0
@@ -58,9 +59,14 @@ def test_table_formats(campaigns: Path, format: str) -> None:
 def test_fail(campaigns: Path) -> None:
     assert compare(campaigns, "old", "new", "--fail", "--deployments", "server").returncode == 1
     assert compare(campaigns, "new", "old", "--fail", "--deployments", "server").returncode == 0
+
+
+@pytest.mark.thorough
+def test_fail_by_the_baseline_that_is_named(campaigns: Path) -> None:
     assert compare(campaigns, "old", "new", "--fail", "--baseline", "new", "--deployments", "server").returncode == 0
 
 
+@pytest.mark.thorough
 def test_page(campaigns: Path, tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     assert compare(campaigns, "old", "new", "--html", str(page)).returncode == 0

@@ -11,7 +11,7 @@ import pytest
 
 from aging.guard.decisions import DecisionJournal
 from aging.guard.state import REARM, State, StateFolder
-from tests.cli.test_start_up import ANALYSIS, imported
+from tests.cli.test_start_up import ANALYSIS, imported_by
 from tests.conftest import Aging
 
 POLICY = ("--policy", "periodic", "--set", "every=1d")
@@ -117,4 +117,4 @@ def test_it_imports_no_statistics(tmp_path: Path) -> None:
 
 
 def test_help_imports_nothing_heavy() -> None:
-    assert not imported("guard", "--help") & {*ANALYSIS, "scipy", "numpy", "pydantic", "psutil"}
+    assert not imported_by("guard", "--help")[0] & {*ANALYSIS, "scipy", "numpy", "pydantic", "psutil"}

@@ -27,6 +27,7 @@ def advice_of(capsys: pytest.CaptureFixture[str], *options: str, code: int = 0) 
     return found
 
 
+@pytest.mark.thorough
 def test_a_known_leak(capsys: pytest.CaptureFixture[str]) -> None:
     (advice,) = advice_of(capsys, *LEAK, *COSTS, code=3)
     best, life = advice["optimum"], advice["lifetime"]

@@ -13,7 +13,7 @@ import pytest
 import aging.stats.trend_tests
 from aging.cli.main import parser
 from aging.runner.catalogue import Catalogue
-from tests.builders import flat, synthetic
+from tests.builders import flat, synthetic, unsealed
 from tests.conftest import Aging
 from tests.virtual_campaign import small_campaign
 
@@ -43,24 +43,12 @@ def imported_by(*commands: str) -> list[set[str]]:
     return [set(line.split()) for line in ran.stderr.splitlines()]
 
 
-def imported(*arguments: str) -> set[str]:
-    """The modules in memory after one command."""
-    (seen,) = imported_by(shlex.join(arguments))
-    return seen
-
-
 def test_help_imports_no_heavy_library() -> None:
     whole, *of_verbs = imported_by("--help", "run --help", "trend --help", "status --help")
     assert not whole & (HEAVY | EVEN_LIGHT), "the standard library alone"
     assert len(of_verbs) == 3
     for verb in of_verbs:
         assert not verb & (HEAVY | {"numpy", "scipy"})
-
-
-def test_trend_imports(tmp_path: Path) -> None:
-    path = tmp_path / "a.csv"
-    path.write_text("t,rss\n" + "".join(f"{10 * k},{k * k % 7}\n" for k in range(100)))
-    assert not imported("trend", str(path)) & HEAVY
 
 
 def test_what_measures_imports_no_analysis() -> None:
@@ -99,17 +87,26 @@ def test_observation_imports_what_it_needs(tmp_path: Path) -> None:
     assert "aging.runner.campaign" in seen
 
 
-def test_status_imports_nothing_heavy(tmp_path: Path) -> None:
-    synthetic(tmp_path / "c", {"a": flat})
-    seen = imported("status", str(tmp_path / "c"))
-    assert not seen & ((HEAVY | {"numpy", "scipy"}) - {"pydantic"})  # the manifest is checked by it, for 20 ms
+def test_status_validate_and_trend_import_nothing_heavy(tmp_path: Path) -> None:
+    unsealed(synthetic(tmp_path / "c", {"a": flat}).layout.source("a", "requests"))  # sealed ones need pyarrow
+    file, series = tmp_path / "c.toml", tmp_path / "a.csv"
+    file.write_text(with_test("three_pw"))
+    series.write_text("t,rss\n" + "".join(f"{10 * k},{k * k % 7}\n" for k in range(100)))
+    status, validate = imported_by(shlex.join(["status", str(tmp_path / "c")]), shlex.join(["validate", str(file)]))
+    assert not status & ((HEAVY | {"numpy", "scipy"}) - {"pydantic"})  # the manifest is checked by it, for 20 ms
+    assert not validate & {*ANALYSIS, "scipy"}
+    (trend,) = imported_by(shlex.join(["trend", str(series)]))
+    assert not trend & HEAVY
 
 
-def test_a_named_trend_test_is_checked_without_scipy(tmp_path: Path, cli: Aging) -> None:
+def with_test(name: str) -> str:
+    """A campaign that names its trend test."""
+    return small_campaign('name = "a"').replace("[analysis]", f'[analysis]\ntest = "{name}"')
+
+
+def test_a_trend_test_that_there_is_not_is_refused(tmp_path: Path, cli: Aging) -> None:
     file = tmp_path / "c.toml"
-    file.write_text(small_campaign('name = "a"').replace("[analysis]", '[analysis]\ntest = "three_pw"'))
-    assert not imported("validate", str(file)) & {*ANALYSIS, "scipy"}
-    file.write_text(file.read_text().replace("three_pw", "three_wp"))
+    file.write_text(with_test("three_wp"))
     refused = cli("validate", file)
     assert refused.returncode == 2
     assert "did you mean 'three_pw'?" in refused.stderr

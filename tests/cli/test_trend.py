@@ -375,6 +375,7 @@ def test_prometheus_errors(cli: Aging, prometheus: str, query: str, words: str) 
     assert words in ran.stderr
 
 
+@pytest.mark.thorough
 def test_outlook(cli: Aging, tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     frame(t=T).rename(columns={"rss": "rss_bytes"}).to_csv(path, index=False)

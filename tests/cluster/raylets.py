@@ -19,11 +19,25 @@ RAY = (sys.executable, "-m", "ray.scripts.scripts")
 AUTHENTICATION = {"RAY_AUTH_MODE": "disabled"}
 """For nodes and drivers: else a head asks for a token where the home folder has one, and the others send none."""
 
-_START_SECONDS = 90.0
+_START_SECONDS = 150.0
 _STORE_BYTES = 80_000_000
 
 _HEALTH = {"RAY_health_check_period_ms": "1000"}
 """A killed node is dead after 5 s, not 15: five checks are refused. A slow one has 10 s for each, as ever."""
+
+_PATIENCE = {"RAY_raylet_start_wait_time_s": f"{_START_SECONDS - 5:.0f}"}
+"""A node that joins takes 5 s, and over the 30 s of Ray's own limit where both cores are busy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where a node runs: its address, None for Ray's choice, and the command that runs a program there."""
+
+    address: str | None = None
+    enter: tuple[str, ...] = ()
+
+
+_HERE = Site()
 
 
 @dataclass(slots=True)
@@ -37,8 +51,11 @@ class Raylet:
 
     def kill(self) -> None:
         """End the node as a power cut would: the raylet first, with its workers and agents; not what left its tree."""
-        tree = [*self.raylet.children(recursive=True), *self.starter.children(recursive=True), *self.others]
-        end([self.raylet, self.starter, *tree])
+        tree: list[psutil.Process] = []
+        for process in (self.raylet, self.starter):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                tree += process.children(recursive=True)
+        end([self.raylet, self.starter, *tree, *self.others])
 
     def workers(self) -> list[psutil.Process]:
         """The Ray workers that run on this node now."""
@@ -55,15 +72,16 @@ class Raylet:
 
 @dataclass(slots=True)
 class LocalCluster:
-    """A head (host ``head``, without CPUs) and nodes by name."""
+    """A head (host ``head``, without CPUs) and nodes by name. ``sites`` are of hosts with an address of their own."""
 
     port: int
     folder: Path
     raylets: dict[str, Raylet] = field(default_factory=dict)
+    sites: dict[str, Site] = field(default_factory=dict)
 
     @property
     def address(self) -> str:
-        return f"127.0.0.1:{self.port}"
+        return f"{self.sites.get('head', _HERE).address or '127.0.0.1'}:{self.port}"
 
     @property
     def hosts(self) -> list[str]:
@@ -82,6 +100,11 @@ class LocalCluster:
     def kill(self, host: str) -> None:
         self.raylets.pop(host).kill()
 
+    def until_ended(self, host: str, seconds: float) -> None:
+        """Wait for a node to end by itself. Raises psutil.TimeoutExpired."""
+        self.raylets[host].raylet.wait(seconds)
+        self.kill(host)
+
     def end(self) -> None:
         for host in sorted(self.raylets, key=lambda name: name == "head"):
             self.raylets[host].kill()
@@ -97,12 +120,14 @@ class LocalCluster:
             f"--object-store-memory={store}",
             "--min-worker-port=0",
         )
+        site = self.sites.get(host, _HERE)
+        common += () if site.address is None else (f"--node-ip-address={site.address}",)
         common += ("--max-worker-port=0", "--dashboard-agent-listen-port=0", "--memory=1000000000", "--block")
         clean = {name: text for name, text in os.environ.items() if not name.startswith("RAY_")}
-        clean |= {"RAY_USAGE_STATS_ENABLED": "0", **AUTHENTICATION, **environment}
+        clean |= {"RAY_USAGE_STATS_ENABLED": "0", **AUTHENTICATION, **_PATIENCE, **environment}
         with log.open("wb") as out:
             starter = psutil.Popen(
-                [*RAY, "start", *options, *common],
+                [*site.enter, *RAY, "start", *options, *common],
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,

@@ -5,52 +5,31 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 
+import aging.cluster.fleet
 from aging.cluster.fleet import RayFleet, connect
+from aging.core import package_code
 from aging.core.errors import AgingError
-from aging.study.fleet import AttemptKey, HostLostError, Look, Node, Order, Reservation
+from aging.core.package_code import ChangedCodeError
+from aging.study.assignment import fits
+from aging.study.fleet import AttemptKey, Held, HostLostError, Look, Node, Order, OtherCodeError, Reservation
+from aging.study.reservations import free, holdings
+from aging.study.schema import HostsTable
+from tests.cluster.fleets import KEY, connected, node_of, order_of
 from tests.cluster.raylets import LocalCluster
-from tests.conftest import unused_port, write_campaign
-
-KEY = AttemptKey("study-1", "cell-1", 1)
-
-
-@asynccontextmanager
-async def connected(cluster: LocalCluster) -> AsyncIterator[RayFleet]:
-    fleet = await connect(cluster.address)
-    try:
-        yield fleet
-    finally:
-        await fleet.close()
-
-
-async def node_of(fleet: RayFleet, host: str) -> Node:
-    """A host's living node; a new one is known within seconds."""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        found = next((one for one in await fleet.nodes() if one.host == host), None)
-        if found is not None and found.alive:
-            return found
-        await asyncio.sleep(0.2)
-    raise AssertionError(f"no living node of {host}")
-
-
-def order_of(folder: Path, scratch: str, duration: str = "60s") -> Order:
-    """A campaign of two reference servers."""
-    campaign = write_campaign(folder, unused_port(), unused_port(), duration=duration, warmup="1s")
-    return Order(KEY, campaign.read_text(), scratch, {})
-
+from tests.conftest import ROOT, unused_port
 
 FILL = """
 import sys
@@ -149,29 +128,81 @@ class TestReservation:
         asyncio.run(first())
         asyncio.run(second())
 
+    def test_what_is_held_is_listed(self, cluster: LocalCluster, scratch: str) -> None:
+        """With the process that holds it as long as that is connected, and after it was killed without it."""
+        began = time.time()
+
+        async def holder() -> None:
+            async with connected(cluster) as fleet, connected(cluster) as other:
+                a = await node_of(fleet, "a")
+                assert await fleet.reserve(KEY, a, Reservation(scratch=scratch))
+                (one,) = await other.reservations()
+                assert one == Held(KEY, "a", True, 2.0, 0.0, one.since, scratch, a.address)
+                assert one.since is not None
+                assert began <= one.since <= time.time()
+                (bridge, _) = (one for one in psutil.Process().children() if "aging.cluster.bridge" in one.cmdline())
+                bridge.kill()
+                deadline = time.monotonic() + 60
+                while (await other.reservations())[0].run_from is not None:
+                    assert time.monotonic() < deadline
+                    await asyncio.sleep(0.2)
+                assert await other.reserve(KEY, a, Reservation(scratch=scratch))  # the next head takes it over
+                (taken,) = await other.reservations()
+                assert (taken.since, taken.run_from) == (one.since, a.address)
+
+        async def after() -> None:
+            async with connected(cluster) as fleet:
+                (found,) = await holdings(fleet)
+                assert found.look is not None
+                assert (found.held.run_from, found.look.state, found.gone) == (None, "absent", False)
+                told: list[str] = []
+                await free(fleet, KEY.study, drain=False, tell=told.append)
+                assert not await fleet.reservations()
+                other = AttemptKey("study-2", "cell-1", 1)
+                assert await fleet.reserve(other, await node_of(fleet, "a"), Reservation())
+                await fleet.release(other)
+
+        asyncio.run(holder())
+        asyncio.run(after())
+
     @pytest.mark.slow
     def test_devices_of_a_shared_host(self, cluster: LocalCluster, scratch: str, tmp_path: Path) -> None:
-        campaign = order_of(tmp_path, scratch)
+        """A campaign that was stopped, and whose GPU another one has now, is resumed with the one that is left."""
         share = Reservation(exclusive=False, cpus=1.0, gpus=1)
-        keys = [AttemptKey("study-1", f"shared-{number}", 1) for number in (1, 2)]
+        first, second = (AttemptKey("study-1", f"shared-{number}", 1) for number in (1, 2))
+        campaigns = {key: order_of(tmp_path, scratch).campaign for key in (first, second)}
 
-        async def devices() -> set[str]:
+        def visible(seen: Look) -> str:
+            assert seen.runner is not None, seen
+            device = psutil.Process(seen.runner).environ()["CUDA_VISIBLE_DEVICES"]
+            assert seen.devices == (device,)
+            return device
+
+        async def begin(fleet: RayFleet, b: Node, key: AttemptKey) -> str:
+            assert await fleet.reserve(key, b, share)
+            return visible(await fleet.start(b, Order(key, campaigns[key], scratch, {}, exclusive=False)))
+
+        async def devices() -> list[str]:
             async with connected(cluster) as fleet:
                 b = await node_of(fleet, "b")
-                found = set()
                 try:
-                    for key in keys:
-                        assert await fleet.reserve(key, b, share)
-                        seen = await fleet.start(b, Order(key, campaign.campaign, scratch, {}, exclusive=False))
-                        assert seen.runner is not None, seen
-                        found.add(psutil.Process(seen.runner).environ()["CUDA_VISIBLE_DEVICES"])
-                        psutil.Process(seen.runner).kill()
+                    found = [await begin(fleet, b, first)]
+                    seen = await fleet.stop(b, first, scratch)
+                    deadline = time.monotonic() + 180
+                    while seen.state == "running":
+                        assert time.monotonic() < deadline
+                        await asyncio.sleep(1)
+                        (seen,) = await fleet.look(b, [first], scratch)
+                    await fleet.release(first)
+                    found.append(await begin(fleet, b, second))
+                    assert await fleet.reserve(first, b, share)
+                    found.append(visible(await fleet.resume(b, first, scratch)))
+                    return found
                 finally:
-                    for key in keys:
+                    for key in campaigns:
                         await fleet.release(key)
-                return found
 
-        assert asyncio.run(devices()) == {"0", "1"}
+        assert asyncio.run(devices()) == ["0", "0", "1"]
 
 
 class TestCalls:
@@ -321,6 +352,45 @@ class TestCalls:
         finally:
             cluster.kill("bare")
 
+    def test_a_host_with_other_code_and_one_with_another_driver(
+        self, cluster: LocalCluster, scratch: str, tmp_path: Path, libraries: Path
+    ) -> None:
+        """Both are named before anything is done there: one whose package was edited, one by what its NVML reads."""
+        shutil.copytree(ROOT / "aging", tmp_path / "aging", ignore=shutil.ignore_patterns("__pycache__"))
+        with (tmp_path / "aging" / "study" / "host" / "looks.py").open("a") as edited:
+            edited.write("# another line\n")
+        script = tmp_path / "nvml"
+        script.write_text("driver 535.10\ncuda 12020\ndevice\ntotal 85899345920\nmax_clock 1980\n")
+        cluster.start("edited", environment={"PYTHONPATH": str(tmp_path)})
+        standin = {"LD_LIBRARY_PATH": str(libraries / "new"), "NVML_STANDIN": str(script)}
+        cluster.start("gpu", gpus=1, environment=standin)
+        table = HostsTable.model_validate({"gpus": 1, "driver": ">=550,<560"})
+
+        async def ask() -> str | None:
+            async with connected(cluster) as fleet:
+                edited, gpu = await node_of(fleet, "edited"), await node_of(fleet, "gpu")
+                with pytest.raises(OtherCodeError, match="edited"):
+                    await fleet.facts(edited, scratch)
+                with pytest.raises(OtherCodeError, match="edited"):
+                    await fleet.start(edited, order_of(tmp_path, scratch))
+                told = await fleet.facts(gpu, scratch)
+                assert (told.driver, told.cuda) == ("535.10", "12.2")
+                assert [(one.model, one.memory, one.clock_mhz) for one in told.gpus] == [
+                    ("Stand-in 0", 80 * 2**30, 1980)
+                ]
+                assert fits(gpu, told, table.model_copy(update={"driver": ">=535,<560"})) is None
+                return fits(gpu, told, table)
+
+        try:
+            why = asyncio.run(ask())
+            assert not list(Path(scratch).glob("edited/*/*"))
+        finally:
+            cluster.kill("edited")
+            cluster.kill("gpu")
+        assert why is not None
+        assert "535.10" in why
+        assert ">=550,<560" in why
+
     @pytest.mark.slow
     def test_reaping_raylet_is_refused(self, cluster: LocalCluster, scratch: str, tmp_path: Path) -> None:
         setting = "RAY_kill_child_processes_on_worker_exit_with_raylet_subreaper"
@@ -338,7 +408,24 @@ class TestCalls:
 
 
 class TestConnection:
-    def test_its_process_is_killed(self, cluster: LocalCluster) -> None:
+    def test_the_code_was_changed(self, cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A connection that was lost is made again by a process of the new code: it is not used."""
+
+        async def use() -> None:
+            async with connected(cluster) as fleet:
+                await fleet.nodes()
+                await fleet.close()
+                for module in package_code, aging.cluster.fleet:
+                    monkeypatch.setattr(module, "code_at_start", lambda *_: "another")
+                monkeypatch.setattr("aging.cluster.fleet._RECONNECT_SECONDS", 0.0)
+                with pytest.raises(ChangedCodeError, match="aging resume"):
+                    await fleet.nodes()
+
+        asyncio.run(use())
+
+    def test_its_process_is_killed(self, cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(aging.cluster.fleet, "_RECONNECT_SECONDS", 3600.0)
+
         async def use() -> None:
             async with connected(cluster) as fleet:
                 before = await fleet.nodes()
@@ -350,6 +437,7 @@ class TestConnection:
                 await asyncio.sleep(0.1)
                 with pytest.raises(HostLostError):
                     await fleet.nodes()
+                monkeypatch.setattr(aging.cluster.fleet, "_RECONNECT_SECONDS", 0.0)
                 deadline = time.monotonic() + 60
                 while time.monotonic() < deadline:
                     try:

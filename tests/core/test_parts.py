@@ -110,6 +110,7 @@ print(len(ran.findings.findings), ran.layout.root)
 """
 
 
+@pytest.mark.thorough
 def test_the_base_observes_and_what_it_wrote_is_read_with_all_parts(tmp_path: Path) -> None:
     with subprocess.Popen(["sleep", "60"]) as process:
         try:

@@ -67,6 +67,7 @@ def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pip_at_hand: None) -
     return folder
 
 
+@pytest.mark.thorough
 def test_failed_build_continues(tmp_path: Path, wheels: Path) -> None:
     environments = tmp_path / "environments"
     needs = ("Helper==2.0+cpu", "sound", 'windows; sys_platform == "win32"', 'extra; extra == "more"')
@@ -91,6 +92,7 @@ def test_failed_build_continues(tmp_path: Path, wheels: Path) -> None:
     assert state(ENGINE) == "not installed"
 
 
+@pytest.mark.thorough
 def test_other_release(wheels: Path) -> None:
     """It has an environment of its own beside the pinned one, with the extras and what is left out of it."""
     pinned = Requirements("engine-cpu", ("engine-cpu[server]==1.0", "helper==2.0"), left_out=("sound",))

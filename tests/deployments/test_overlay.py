@@ -69,6 +69,7 @@ def test_other_release(wheels: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     other.install()  # it is there
 
 
+@pytest.mark.thorough
 def test_campaign_file(tmp_path: Path, wheels: Path) -> None:
     """`aging env create FILE` builds what the deployments of a file need."""
     make_wheel(wheels, "1.0")
@@ -79,6 +80,7 @@ def test_campaign_file(tmp_path: Path, wheels: Path) -> None:
     assert Overlay(Path(sys.executable), ("shop==1.0",)).installed
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("wheels")
 def test_same_release() -> None:
     with pytest.raises(AgingError, match=r"shop 2\.0 is installed .* already"):
@@ -86,6 +88,7 @@ def test_same_release() -> None:
     assert not Overlay(Path(sys.executable), ("shop==2.0",)).installed
 
 
+@pytest.mark.thorough
 def test_unmet_requirement(wheels: Path) -> None:
     """Its dependencies are not installed: they would be a second difference."""
     make_wheel(wheels, "1.0", "packaging<1")

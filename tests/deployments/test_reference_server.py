@@ -178,6 +178,7 @@ def test_models_health_and_metrics(clean: Server) -> None:
     assert clean.metric("reference_requests_running") == 0
 
 
+@pytest.mark.thorough
 def test_pace(start: Callable[..., Server]) -> None:
     server = start("--ttft-seconds", "0.1", "--token-seconds", "0.02")
     began = time.monotonic()
@@ -327,12 +328,14 @@ def _refused(http: httpx.Client) -> bool:
     return False
 
 
+@pytest.mark.thorough
 def test_sigterm_with_idle_connection(start: Callable[..., Server]) -> None:
     server = start("--drain-seconds", "600")  # for which it would wait for what is in flight
     server.complete()
     assert server.stop() == (0, "")
 
 
+@pytest.mark.thorough
 def test_drain_seconds(start: Callable[..., Server]) -> None:
     server = start("--token-seconds", "0.05", "--drain-seconds", "0.2")
     asked = {"prompt": "a", "max_tokens": 4000, "stream": True}
@@ -347,6 +350,7 @@ def test_drain_seconds(start: Callable[..., Server]) -> None:
     assert server.stop() == (0, "")
 
 
+@pytest.mark.thorough
 def test_served_log(start: Callable[..., Server], tmp_path: Path) -> None:
     log = tmp_path / "served"
     server = start("--served-log", str(log))
@@ -392,6 +396,7 @@ def test_contradictory_aging() -> None:
 # Aging
 
 
+@pytest.mark.thorough
 def test_clean_server_is_flat(start: Callable[..., Server]) -> None:
     server = start()
     server.complete(50)
@@ -412,6 +417,7 @@ def test_leak_per_request(start: Callable[..., Server]) -> None:
     assert server.anonymous_bytes() - before == pytest.approx(200 * 50_000, abs=PAGE_BYTES + SLACK_BYTES)
 
 
+@pytest.mark.thorough
 def test_leak_per_hour(start: Callable[..., Server]) -> None:
     server = start("--leak-bytes-per-hour", "3.6e10")
     before = server.anonymous_bytes() - server.metric("reference_held_bytes")
@@ -423,6 +429,7 @@ def test_leak_per_hour(start: Callable[..., Server]) -> None:
     assert server.anonymous_bytes() - before >= held
 
 
+@pytest.mark.thorough
 def test_bounded_cache(start: Callable[..., Server]) -> None:
     server = start("--leak-bytes-per-request", "65536", "--cache-limit-bytes", "1000000")
     server.complete(16)
@@ -433,6 +440,7 @@ def test_bounded_cache(start: Callable[..., Server]) -> None:
     assert server.anonymous_bytes() - full <= SLACK_BYTES
 
 
+@pytest.mark.thorough
 def test_sawtooth(start: Callable[..., Server]) -> None:
     server = start("--leak-bytes-per-request", "1000000", "--sawtooth-bytes", "10000000")
     server.complete(1)
@@ -444,6 +452,7 @@ def test_sawtooth(start: Callable[..., Server]) -> None:
     assert server.anonymous_bytes() == pytest.approx(young, abs=PAGE_BYTES + SLACK_BYTES)
 
 
+@pytest.mark.thorough
 def test_step(start: Callable[..., Server]) -> None:
     server = start("--step-bytes", "8000000", "--step-after-requests", "5")
     server.complete(4)
@@ -466,6 +475,7 @@ def test_trim_frees_what_is_retained(start: Callable[..., Server]) -> None:
     assert server.metric("reference_held_bytes") == 25 * 409_600, "and goes on"
 
 
+@pytest.mark.thorough
 def test_reset_caches_frees_the_cache(start: Callable[..., Server]) -> None:
     flags = ("--leak-bytes-per-request", "40960", "--cache-bytes-per-request", "409600", "--cache-limit-bytes", "4e6")
     server = start(*flags)
@@ -477,6 +487,7 @@ def test_reset_caches_frees_the_cache(start: Callable[..., Server]) -> None:
     assert server.metric("reference_held_bytes") == 22 * 40_960 + 2 * 409_600, "and it fills again"
 
 
+@pytest.mark.thorough
 def test_sleep_and_wake_up(start: Callable[..., Server]) -> None:
     server = start("--leak-bytes-per-request", "1e6", "--cache-limit-bytes", "1e7")
     server.complete(4)
@@ -508,6 +519,7 @@ def test_exhaustion_kills(start: Callable[..., Server]) -> None:
     assert server.process.wait(timeout=60) == -signal.SIGKILL
 
 
+@pytest.mark.thorough
 def test_leaked_descriptors_and_threads(start: Callable[..., Server]) -> None:
     server = start("--fds-per-request", "0.5", "--threads-per-request", "0.25")
     server.complete(4)
@@ -518,6 +530,7 @@ def test_leaked_descriptors_and_threads(start: Callable[..., Server]) -> None:
     assert server.stop() == (0, "")
 
 
+@pytest.mark.thorough
 def test_out_of_descriptors(start: Callable[..., Server]) -> None:
     server = start("--fds-per-request", "100000")
     response = server.http.post("/v1/completions", json={"prompt": "a"})
@@ -525,6 +538,7 @@ def test_out_of_descriptors(start: Callable[..., Server]) -> None:
     assert "worn out" in response.json()["error"]["message"]
 
 
+@pytest.mark.thorough
 def test_latency_drift(start: Callable[..., Server]) -> None:
     server = start("--latency-seconds-per-hour", "360")
     until(lambda: server.metric("reference_age_seconds") > 1)

@@ -41,6 +41,7 @@ def run_examples(page: Path) -> dict[str, Any]:
     return asyncio.run(cells())
 
 
+@pytest.mark.thorough
 def test_the_examples_of_the_api(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
     namespace = run_examples(ROOT / "docs" / "api.md")
     assert namespace["found"].verdict == "aging"

@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from aging.findings.study.file import study_findings_text
 from aging.study.load import is_study
 from tests.conftest import ROOT
+from tests.findings.study_cells import Made, finding, findings, with_work
 from tools.campaign_reference import EXAMPLE
 from tools.study_reference import EXAMPLE as STUDY
 
@@ -91,6 +93,51 @@ def test_a_mistake_is_refused(right: str, wrong: str) -> None:
 def test_what_the_kinds_allow_is_accepted(more: str) -> None:
     text = EXAMPLE.replace('warmup = "2m"', more) if more.startswith("warmup") else f"{EXAMPLE}\n{more}\n"
     assert mistakes("campaign.schema.json", tomllib.loads(text)) == []
+
+
+def study_document() -> Any:
+    """The findings of a study with everything that one can have, as they are written."""
+    made = Made(replicates=4, levels=({"load.arrivals.rate": 1.0}, {"load.arrivals.rate": 3.0}))
+    for number in range(1, 5):
+        made.host(f"h{number}", driver=f"550.{number}")
+        for variant in (1, 2):
+            cell = findings(with_work(finding(100.0 + number), 50.0))
+            if (variant, number) != (2, 4):
+                made.counted(f"v{variant}-r{number:02d}", f"h{number}", cell)
+    made.placed("v2-r04", "h4")
+    made.lost("v2-r04", files=2)
+    return json.loads(study_findings_text(made.analyzed()))
+
+
+def test_findings_of_a_study_are_valid() -> None:
+    document = study_document()
+    for key in ("findings", "hosts", "differing", "differences", "cells", "not_counted", "problems"):
+        assert document[key], key
+    assert mistakes("study-findings.schema.json", document) == []
+
+
+@pytest.mark.parametrize(
+    ("part", "key", "wrong"),
+    [
+        ("findings", "verdict", "leaking"),
+        ("findings", "per_hour", "1 MiB"),
+        ("findings", "rates", [{"rate": "per_day"}]),
+        ("findings", "by_cell", None),
+        ("hosts", "outlier", "perhaps"),
+        ("differences", "paired_hosts", 1.5),
+        ("cells", "attempts", None),
+    ],
+)
+def test_wrong_findings_of_a_study_are_refused(part: str, key: str, wrong: Any) -> None:
+    document = study_document()
+    document[part][0][key] = wrong
+    assert mistakes("study-findings.schema.json", document)
+
+
+def test_findings_of_a_campaign_are_not_those_of_a_study() -> None:
+    document = json.loads(FINDINGS[0].read_text(encoding="utf-8"))
+    assert mistakes("study-findings.schema.json", document)
+    assert mistakes("findings.schema.json", study_document())
 
 
 def test_a_verdict_that_there_is_not_is_refused() -> None:

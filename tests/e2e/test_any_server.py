@@ -6,6 +6,8 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from aging.store.results import open_results
 from tests.conftest import Aging, result_directory
 
@@ -25,6 +27,7 @@ http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_
 """
 
 
+@pytest.mark.thorough
 def test_requests_of_one_command(aging: Aging, cli: Aging, tmp_path: Path) -> None:
     (tmp_path / "server.py").write_text(SERVER)
     (tmp_path / "body.bin").write_bytes(b"\x00\xff{number}")

@@ -195,6 +195,7 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ended]:
                 yield Ended(code, second.output(), second.results, survivors, list(boxes.iterdir()))
 
 
+@pytest.mark.thorough
 def test_load_on_attached_server(loaded: Ended) -> None:
     assert loaded.code == 130, loaded.output
     assert loaded.survivors
@@ -203,6 +204,7 @@ def test_load_on_attached_server(loaded: Ended) -> None:
     assert len(loaded.results.samples("there", "process")) >= 20
 
 
+@pytest.mark.thorough
 def test_container_lifecycle(loaded: Ended) -> None:
     results = loaded.results
     (deployment,) = (one.as_json() for one in results.manifest.deployments if one.name == "boxed")
@@ -220,6 +222,7 @@ def test_container_lifecycle(loaded: Ended) -> None:
     assert kinds_of_events(results, "boxed")[-1] == "deployment_stopped"
 
 
+@pytest.mark.thorough
 def test_components(loaded: Ended) -> None:
     samples = loaded.results.samples("parts", "process")
     assert set(samples["entity"]) == {"tree", "tree/main", "tree/prefill"}

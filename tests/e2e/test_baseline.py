@@ -25,6 +25,7 @@ FILES = {
 COMMAND = f'["{sys.executable}", "-m", "shop", "--port", "{{port}}"]'
 
 
+@pytest.mark.thorough
 def test_interrupted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start_aging: Callable[..., subprocess.Popen[str]]
 ) -> None:

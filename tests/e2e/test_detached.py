@@ -20,6 +20,7 @@ from tests.conftest import wait_for
 from tests.e2e.processes import PATIENCE_SECONDS, campaign, end_all, kinds_of, marked
 
 
+@pytest.mark.thorough
 def test_detached_campaign_survives_terminal(tmp_path: Path) -> None:
     file = campaign(tmp_path, duration="1h")
     # A shell with a session of its own, as a login's: it gets SIGHUP, and everything in its session.

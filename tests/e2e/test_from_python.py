@@ -54,6 +54,7 @@ def test_an_interrupt_drains_and_analyzes_and_is_raised_again(program: subproces
     assert (root / "findings.json").is_file()
 
 
+@pytest.mark.thorough
 def test_a_campaign_ends_with_its_caller(program: subprocess.Popen[str], tmp_path: Path) -> None:
     program.kill()
     program.wait()

@@ -95,6 +95,7 @@ def test_leftover_processes_ended(story: Story) -> None:
     assert run_here(story.folder, "stop", story.root).returncode == 0, "it has ended already"
 
 
+@pytest.mark.thorough
 def test_keeper_replaced_and_cleans_up(tmp_path: Path) -> None:
     with Started.of(tmp_path, "run", campaign(tmp_path, grace="0s")) as started:
         root = started.root

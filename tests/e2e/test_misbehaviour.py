@@ -69,6 +69,7 @@ def problems(results: Results, deployment: str) -> dict[str, str]:
     return {one["kind"]: one["message"] for one in found["problems"] if one["deployment"] == deployment}
 
 
+@pytest.mark.thorough
 def test_good_server_measured_to_end(worst: tuple[Results, str, int]) -> None:
     results, output, code = worst
     assert code == 0, output
@@ -77,6 +78,7 @@ def test_good_server_measured_to_end(worst: tuple[Results, str, int]) -> None:
     assert len(results.requests("good")) == 39  # at 10 a second over 4 s, the first after a tenth
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("deployment", "message"),
     [
@@ -93,6 +95,7 @@ def test_start_failure_reason(worst: tuple[Results, str, int], deployment: str, 
     assert results.requests(deployment).empty
 
 
+@pytest.mark.thorough
 def test_endless_output_is_capped(worst: tuple[Results, str, int]) -> None:
     results, _, _ = worst
     log = results.layout.log("prints-without-end", 1)
@@ -100,6 +103,7 @@ def test_endless_output_is_capped(worst: tuple[Results, str, int]) -> None:
     assert "256 KiB" in problems(results, "prints-without-end")["log"]
 
 
+@pytest.mark.thorough
 def test_unresponsive_servers_killed(worst: tuple[Results, str, int]) -> None:
     results, _, _ = worst
     (stopped,) = (e for e in results.events if e.kind == "deployment_stopped" and e.deployment == "deaf")

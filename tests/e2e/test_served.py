@@ -29,6 +29,7 @@ def pages(runner: int) -> list[psutil.Process]:
     return [one for one in psutil.Process(runner).children() if "serve" in one.cmdline()]
 
 
+@pytest.mark.thorough
 def test_page_of_a_campaign(tmp_path: Path) -> None:
     file, port = campaign(tmp_path, duration="1h"), unused_port()
     with Started.of(tmp_path, "run", file, "--serve", "--listen", f"127.0.0.1:{port}") as started:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from aging.core.metrics import PRIMARY
+from aging.findings.findings_file import write_findings
 from aging.findings.study.build import study_findings
 from aging.findings.study.types import StudyFindings
 from aging.findings.types import Finding, Findings, Problem, RunValidity, Validity, Verdict
@@ -67,6 +69,25 @@ def finding(rate: float, verdict: Verdict = "aging", p: float | None = 1e-6, err
     )
 
 
+def with_work(one: Finding, per_hour: float, axis: str = "requests") -> Finding:
+    """A finding whose load sent ``per_hour`` requests, with its rates by them and after the warm-up."""
+    assert one.slope_per_hour is not None
+    assert one.ci_per_hour is not None
+    low, high = one.ci_per_hour
+    by_work = one.slope_per_hour / per_hour, (low / per_hour, high / per_hour)
+    return replace(
+        one,
+        slope_per_request=by_work[0],
+        ci_per_request=by_work[1],
+        current_per_hour=one.slope_per_hour,
+        current_ci_per_hour=one.ci_per_hour,
+        growth_axis=axis,
+        current_per_unit=None if axis == "seconds" else by_work[0],
+        current_ci_per_unit=None if axis == "seconds" else by_work[1],
+        minimum_detectable_per_hour=one.slope_per_hour / 10,
+    )
+
+
 def findings(*found: Finding, validity: Validity = "complete", problems: Sequence[Problem] = ()) -> Findings:
     names = dict.fromkeys(one.deployment for one in found)
     runs = [RunValidity(name, 1, 1, validity, (), 1.0, 0.0) for name in names]
@@ -113,4 +134,19 @@ class Made:
         self.completed(cell, result, number)
 
     def analyzed(self, root: Path = Path("study")) -> StudyFindings:
-        return study_findings("fleet", self.cells, fold(self.events), self.found, StudyLayout(root))
+        state = fold(self.events)
+        unread = {
+            name: f"cells/{name} is not to be read"
+            for name, cell in state.cells.items()
+            if cell.result is not None and name not in self.found
+        }
+        return study_findings("fleet", self.cells, state, self.found, StudyLayout(root), unread)
+
+
+def write_attempt(directory: Path, found: Findings) -> None:
+    """A result directory with what is read of it for a study: its journal, its manifest and its findings."""
+    directory.mkdir(parents=True)
+    manifest = {"schema": 1, "campaign": {"name": "one"}, "deployments": [], "schedule_hashes": {}, "seed": 1}
+    (directory / "manifest.json").write_text(json.dumps(manifest))
+    (directory / "journal.jsonl").write_text("")
+    write_findings(found, directory / "findings.json")

@@ -79,6 +79,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
+@pytest.mark.thorough
 @COMPILED
 @pytest.mark.usefixtures("cache")
 def test_mapped_memory_of_server(reference: Reference) -> None:

@@ -72,6 +72,7 @@ class TestGrowth:
         assert memory is not None
         assert (memory.verdict, memory.worse) == ("slower", False)
 
+    @pytest.mark.thorough
     def test_three_of_different_names(self, tmp_path: Path) -> None:
         roots = [
             made(tmp_path / name, {name: noisy(size, seed)})
@@ -86,6 +87,7 @@ class TestGrowth:
         assert three.of(0, PRIMARY, "per_hour").verdict == "no difference shown"  # type: ignore[union-attr]
         assert three.of(1, PRIMARY, "per_hour").verdict == "faster"  # type: ignore[union-attr]
 
+    @pytest.mark.thorough
     def test_replicas(self, tmp_path: Path) -> None:
         old = made(tmp_path / "old", {"server": noisy(1024, 1)}, replicas=3)
         new = made(tmp_path / "new", {"server": noisy(8192, 2)}, replicas=3)
@@ -97,6 +99,7 @@ class TestGrowth:
         assert peak.p is not None
         assert "one_run" not in {one.code for one in found.remarks}
 
+    @pytest.mark.thorough
     def test_level_of_one_run_is_not_judged(self, tmp_path: Path) -> None:
         found = compared(
             made(tmp_path / "old", {"server": noisy(1024, 1)}), made(tmp_path / "new", {"server": noisy(4096, 2)})
@@ -149,15 +152,32 @@ class TestRefused:
         ],
     )
     def test_unless_allowed(self, tmp_path: Path, kind: Any, keys: set[str], changes: dict[str, Any]) -> None:
-        hashes: dict[str, Any] = {"schedule_hashes": {"server/r01": "a" * 64}}
-        old = made(tmp_path / "old", {"server": noisy(1024, 1)}, **hashes)
-        new = made(tmp_path / "new", {"server": noisy(1024, 2)}, **(hashes | changes))
+        old, new = self.unlike(tmp_path, changes)
         others = [one for one in ALLOWANCES if one != kind]
         refused = mistakes(old, new, allowed=others)
         assert {one.split(": ")[1] for one in refused} == keys
         assert all(f"--allow {kind}" in one for one in refused)
-        found = compared(old, new, allowed=[kind])
+
+    @pytest.mark.parametrize(
+        ("kind", "changes"),
+        [
+            ("load", {"seed": 2}),
+            pytest.param("load", {"schedule_hashes": {"server/r01": "b" * 64}}, marks=pytest.mark.thorough),
+            pytest.param("duration", {"campaign__duration_seconds": 2.0 * SECONDS}, marks=pytest.mark.thorough),
+            pytest.param("grid", {"campaign__analysis__grid_seconds": 10.0}, marks=pytest.mark.thorough),
+            pytest.param("host", {"devices": [{"name": "GPU"}]}, marks=pytest.mark.thorough),
+        ],
+    )
+    def test_allowed(self, tmp_path: Path, kind: Any, changes: dict[str, Any]) -> None:
+        found = compared(*self.unlike(tmp_path, changes), allowed=[kind])
         assert f"allowed_{kind}" in {one.code for one in found.remarks if one.warning}
+
+    @staticmethod
+    def unlike(folder: Path, changes: dict[str, Any]) -> tuple[Path, Path]:
+        """Two directories that differ in these."""
+        hashes: dict[str, Any] = {"schedule_hashes": {"server/r01": "a" * 64}}
+        old = made(folder / "old", {"server": noisy(1024, 1)}, **hashes)
+        return old, made(folder / "new", {"server": noisy(1024, 2)}, **(hashes | changes))
 
     def test_versions_are_the_question(self, tmp_path: Path) -> None:
         old = made(tmp_path / "old", {"server": noisy(1024, 1)}, deployments__0__packages={"vllm": "0.9"})
@@ -192,6 +212,7 @@ class TestRefused:
         edit(new, lambda content: content.update(schedule_hashes={"server/r01": "a" * 64}))
         assert "broken" in mistakes(old, new)[0]
 
+    @pytest.mark.thorough
     def test_hostile_names(self, tmp_path: Path) -> None:
         old = made(tmp_path / "old", {"server": noisy(1024, 1)}, campaign__name="a\x1b[2Jb")
         new = made(tmp_path / "new", {"server": noisy(1024, 2)}, campaign__name="c\nd", seed=9)
@@ -213,6 +234,7 @@ def test_running_campaign(tmp_path: Path) -> None:
 _ENDS = ("load_finished", "campaign_completed")
 
 
+@pytest.mark.thorough
 def test_shorter_window(tmp_path: Path) -> None:
     """Both are judged over the stretch that both have."""
     old = made(tmp_path / "old", {"server": noisy(1024, 1)})

@@ -90,6 +90,7 @@ def test_a_creeping_latency_and_a_filling_cache_are_found(tmp_path: Path) -> Non
     assert codes["engine_x_latency_seconds_count"] == "work"
 
 
+@pytest.mark.thorough
 def test_an_engine_that_does_not_age(tmp_path: Path) -> None:
     engine = Engine(lambda _: 0.0, lambda _: 0.2)
     engine.speed = Gauge("y_queue_length", "", registry=CollectorRegistry())
@@ -97,6 +98,7 @@ def test_an_engine_that_does_not_age(tmp_path: Path) -> None:
     assert {name for name, one in found.items() if one.verdict == "aging"} == set()
 
 
+@pytest.mark.thorough
 def test_series_of_an_engine_do_not_change_the_other_findings(tmp_path: Path) -> None:
     alone = analyze(synthetic(tmp_path / "alone", {"server": flat}), TESTS)
     beside = findings_of(tmp_path / "r", Engine(lambda at: at / 600, lambda _: 0.2))

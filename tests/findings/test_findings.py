@@ -68,6 +68,7 @@ def test_growth_beside_resolution(owner: str, growth: float, verdict: str) -> No
     assert found.verdict == verdict
 
 
+@pytest.mark.thorough
 def test_jump_and_page(tmp_path: Path) -> None:
     findings = analyze(synthetic(tmp_path / "r", {"page": one_page, "jump": one_jump}), TESTS)
     assert memory_finding(findings, "page").verdict == "stable"
@@ -207,6 +208,7 @@ def test_replicas_pooled(tmp_path: Path) -> None:
     assert earliest <= finding.exhaustion_hours[0] <= latest
 
 
+@pytest.mark.thorough
 def test_estimate_of_each_replica(tmp_path: Path) -> None:
     results = synthetic(tmp_path / "r", {"leak": leak(5000.0)}, replicas=2)
     finding = memory_finding(analyze(results, TESTS), "leak")
@@ -243,6 +245,7 @@ def test_replicas_disagree(tmp_path: Path) -> None:
     assert finding.disagreement > 50
 
 
+@pytest.mark.thorough
 def test_exponent(tmp_path: Path) -> None:
     findings = analyze(synthetic(tmp_path / "r", {"leak": leak(5000.0), "cache": saturating}), TESTS)
     exponent = memory_finding(findings, "leak").exponent
@@ -274,6 +277,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.thorough
 def test_pool_of_processes(tmp_path: Path) -> None:
     # In a process of its own: a pool's server lives as long as the process that asked for it.
     script = tmp_path / "cores.py"

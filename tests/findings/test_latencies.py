@@ -55,6 +55,7 @@ def test_tail_definition(tmp_path: Path) -> None:
     assert {name for name in series if is_tail(name)} == TAILS <= set(indicators())
 
 
+@pytest.mark.thorough
 def test_tails_are_a_family(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     results = with_requests(tmp_path, slower_tail(growing=True))
     whole = analyze(results, TESTS).findings

@@ -90,6 +90,7 @@ def test_worst_replica() -> None:
     assert outlook_of([], 64 * GIB, DAY) is None
 
 
+@pytest.mark.thorough
 def test_replicas(tmp_path: Path) -> None:
     results = synthetic(tmp_path / "r", {"leak": leak(5000.0)}, replicas=3, host={"memory_limit_bytes": 2 * 2**30})
     finding = memory_finding(analyze(results, TESTS), "leak")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import itertools
 import math
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -22,15 +21,16 @@ from tests.conftest import ROOT
 QUIET = Finding("a", "m", 1, 99, "stable", "linear", 0.0, (0.0, 0.0), 0.0, (0.0, 0.0), 0.5, 0.5, 1.0, {})
 
 
-@cache
-def sources() -> dict[Path, ast.Module]:
-    return {path: ast.parse(path.read_text("utf-8")) for path in Path(aging.__file__).parent.rglob("*.py")}
+def sources(name: str) -> dict[Path, ast.Module]:
+    """The modules that say a name, parsed."""
+    texts = {path: path.read_text("utf-8") for path in Path(aging.__file__).parent.rglob("*.py")}
+    return {path: ast.parse(text) for path, text in texts.items() if name in text}
 
 
 def calls(name: str) -> list[tuple[Path, ast.Call]]:
     return [
         (path, node)
-        for path, tree in sources().items()
+        for path, tree in sources(name).items()
         for node in ast.walk(tree)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name | ast.Attribute)
         if (node.func.id if isinstance(node.func, ast.Name) else node.func.attr) == name

@@ -57,6 +57,7 @@ def test_hindsight_is_the_cheapest_age() -> None:
     assert (found.restarts, found.crashes) == (11, 0)
 
 
+@pytest.mark.thorough
 def test_cost_optimal_is_near_hindsight() -> None:
     options = CostOptimalOptions.model_validate(
         {"policy": "cost-optimal", "indicator": "process_fds", "limit": 150, "cost_restart": 1, "cost_crash": 20}

@@ -30,7 +30,18 @@ from aging.store.journal import Journal
 from aging.store.layout import Layout
 from aging.store.results import Results, open_results
 from aging.store.segments import SegmentWriter
-from tests.builders import LOAD_START, RATE, SECONDS, event, flat, leak, memory_finding, synthetic, with_requests
+from tests.builders import (
+    LOAD_START,
+    RATE,
+    SECONDS,
+    event,
+    flat,
+    leak,
+    memory_finding,
+    synthetic,
+    unsealed,
+    with_requests,
+)
 
 TESTS = Catalogue.discovered().tests
 LIMITS = ValidityTable()
@@ -133,7 +144,7 @@ def died(root: Path, name: str, replica: int, at: float) -> None:
             rewritten.append(line)
     layout.journal.write_text("".join(json.dumps(line) + "\n" for line in rewritten))
     for source, key in (("process", "mono"), ("requests", "finished")):
-        (live,) = layout.source(name, source, replica).glob("*.live.jsonl")
+        live = unsealed(layout.source(name, source, replica))
         kept = [text for text in live.read_text().splitlines(keepends=True) if json.loads(text)[key] < LOAD_START + at]
         live.write_text("".join(kept))
 
@@ -179,6 +190,7 @@ def test_broken_run(tmp_path: Path) -> None:
         assert overall(judge_observed(findings, asked, "a")) is Outcome.INCONCLUSIVE
 
 
+@pytest.mark.thorough
 def test_broken_replica(tmp_path: Path) -> None:
     rates = iter([5000.0, 5000.0, 50_000.0])
 
@@ -206,6 +218,7 @@ def test_all_replicas_broken(tmp_path: Path) -> None:
     assert finding.note_codes == ("run_broken", "run_broken")
 
 
+@pytest.mark.thorough
 def test_short_replica(tmp_path: Path) -> None:
     synthetic(tmp_path / "r", {"a": leak(5000.0)}, replicas=3)
     died(tmp_path / "r", "a", 2, 0.6 * SECONDS)
@@ -290,7 +303,7 @@ def test_planned_restarts(tmp_path: Path) -> None:
 
 
 def failing(results: Results, count: int) -> Results:
-    (live,) = results.layout.source("a", "requests").glob("*.live.jsonl")
+    live = unsealed(results.layout.source("a", "requests"))
     rows = [json.loads(line) for line in live.read_text().splitlines()]
     for row in rows[: count // 2]:
         row["status"] = "error"

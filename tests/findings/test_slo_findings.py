@@ -73,6 +73,7 @@ def with_requests(root: Path, *, load: Mapping[str, object]) -> Path:
 CLASSES = {"class": [{"name": "chat", "objectives": OBJECTIVES}, {"name": "batch-work", "objectives": {"e2e": "4s"}}]}
 
 
+@pytest.mark.thorough
 def test_series_by_class(tmp_path: Path) -> None:
     results = open_results(with_requests(tmp_path / "r", load=CLASSES))
     series = {one.indicator: one for one in Measured(results).of("server", 1)}
@@ -87,6 +88,7 @@ def test_series_by_class(tmp_path: Path) -> None:
     assert "client_slo_attainment_ratio" not in series, "the load as a whole has no objectives"
 
 
+@pytest.mark.thorough
 def test_goodput_zero(tmp_path: Path) -> None:
     root = with_requests(tmp_path / "r", load={"objectives": OBJECTIVES})
     (live,) = (root / "server" / "r01" / "requests").iterdir()

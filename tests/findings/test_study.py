@@ -24,7 +24,7 @@ from aging.study.layout import StudyLayout
 from aging.study.ledger import Ledger
 from aging.study.load import study_of_campaign
 from aging.study.plan_file import write_plan
-from tests.findings.study_cells import ERROR, Made, finding, findings
+from tests.findings.study_cells import ERROR, Made, finding, findings, with_work, write_attempt
 
 CAMPAIGN_FILE = """
 name = "one"
@@ -124,6 +124,66 @@ class TestPooled:
         assert beside.q == alone.q
 
 
+class TestOtherRates:
+    """Rates per request and after the warm-up are pooled as the slope per hour is."""
+
+    def made(self, axes: Sequence[str] = ("requests",) * 4, *, per_hour: float = 50.0) -> StudyFinding:
+        made = Made(replicates=len(axes))
+        for number, (rate, axis) in enumerate(zip(RATES, axes, strict=False), 1):
+            cell = with_work(finding(rate), per_hour, axis)
+            made.counted(f"v1-r{number:02d}", f"h{number}", findings(cell))
+        return only(made.analyzed())
+
+    def test_each_is_the_mean_over_hosts(self) -> None:
+        one = self.made()
+        assert {rate.rate for rate in one.rates} == {"per_request", "current_per_hour", "current_per_request"}
+        by_work, now = one.rate("per_request"), one.rate("current_per_hour")
+        assert by_work is not None
+        assert now is not None
+        assert one.per_hour is not None
+        assert one.host_sd is not None
+        assert (by_work.estimate, now.estimate) == pytest.approx((one.per_hour / 50, one.per_hour))
+        assert by_work.host_sd == pytest.approx(one.host_sd / 50)
+        assert now.ci == pytest.approx(one.ci_per_hour)
+        assert by_work.heterogeneity == pytest.approx(one.heterogeneity)
+        assert [cell.host for cell in by_work.by_cell] == ["h1", "h2", "h3", "h4"]
+        assert sum(cell.weight for cell in by_work.by_cell) == pytest.approx(1)
+        assert one.minimum_detectable_per_hour == pytest.approx(np.median(RATES[:4]) / 10)
+
+    def test_growth_that_follows_another_axis_in_one_cell_has_no_common_rate(self) -> None:
+        one = self.made(("requests", "requests", "seconds", "requests"))
+        assert {rate.rate for rate in one.rates} == {"per_request", "current_per_hour"}
+
+    def test_cells_without_requests(self) -> None:
+        assert not only(one_variant().analyzed()).rates
+
+    def test_broken_cell_is_in_none(self) -> None:
+        made = Made(replicates=3)
+        for number, rate in enumerate(RATES[:3], 1):
+            cell = findings(with_work(finding(rate), 50.0), validity="broken" if number == 2 else "complete")
+            made.counted(f"v1-r{number:02d}", f"h{number}", cell)
+        by_work = only(made.analyzed()).rate("per_request")
+        assert by_work is not None
+        assert (by_work.used, by_work.hosts) == (2, 2)
+
+    def test_a_leak_per_request_does_not_differ_between_loads(self) -> None:
+        """Three times the requests: three times the leak an hour, and the same per request."""
+        made = Made(replicates=4, levels=({"load.arrivals.rate": 1.0}, {"load.arrivals.rate": 3.0}))
+        for number, rate in enumerate(RATES[:4], 1):
+            for variant, times in ((1, 1.0), (2, 3.0)):
+                cell = with_work(finding(rate * times), 50.0 * times)
+                made.counted(f"v{variant}-r{number:02d}", f"h{number}", findings(cell))
+        (one,) = made.analyzed().differences
+        by_work = next(rate for rate in one.rates if rate.rate == "per_request")
+        assert one.per_hour == pytest.approx(2 * np.mean(RATES[:4]), rel=0.02)
+        assert one.q is not None
+        assert one.q < 0.01
+        assert by_work.estimate == pytest.approx(0, abs=1e-6)
+        assert by_work.p is not None
+        assert by_work.p > 0.9
+        assert by_work.paired_hosts == 4
+
+
 class TestMissingCells:
     def test_verdict_that_they_cannot_change(self) -> None:
         found = one_variant(RATES[:5], missing=3).analyzed()
@@ -178,8 +238,7 @@ class TestMissingCells:
         made.placed("v1-r04", "h4")
         made.completed("v1-r04", None)
         (missing,) = made.analyzed().missing
-        assert (missing.status, missing.host) == ("no_findings", "h4")
-        assert "aging analyze cells/v1-r04/a01" in (missing.why or "")
+        assert (missing.status, missing.host, missing.why) == ("no_findings", "h4", "cells/v1-r04 is not to be read")
 
     def test_status_of_every_cell(self) -> None:
         made = one_variant(RATES[:1], missing=3)
@@ -317,10 +376,8 @@ class TestFolder:
         made = Made(replicates=3)
         for number, cell in enumerate(plan.cells, 1):
             made.host(f"h{number}")
-            made.counted(cell.name, f"h{number}", findings(finding(100.0 + number)))
-            result = layout.attempt(cell.name, 1)
-            result.mkdir(parents=True)
-            write_findings(made.found[cell.name], result / "findings.json")
+            made.counted(cell.name, f"h{number}", findings(with_work(finding(100.0 + number), 50.0)))
+            write_attempt(layout.attempt(cell.name, 1), made.found[cell.name])
         ledger = Ledger(layout.ledger)
         for event in made.events:
             ledger.record(event)
@@ -338,13 +395,27 @@ class TestFolder:
         assert list(study.cells()["status"]) == ["counted"] * 3
         assert set(study.hosts()["host"]) == {"h1", "h2", "h3"}
         assert list(study.estimates()["per_hour"]) == [101, 102, 103]
+        assert list(study.rates()["rate"]) == ["per_request", "current_per_hour", "current_per_request"]
+        assert study.rates()["ci_low"].iloc[0] < 2.04 < study.rates()["ci_high"].iloc[0]
+        assert study.rate_differences().empty
 
-    def test_cell_whose_findings_are_damaged(self, folder: Path) -> None:
-        damaged = sorted(folder.glob("cells/*/a01/findings.json"))[0]
-        damaged.write_text("{")
+    @pytest.mark.parametrize("name", ["findings.json", "manifest.json", "journal.jsonl"])
+    def test_cell_that_cannot_be_read(self, folder: Path, name: str) -> None:
+        """It is missing with the reason; the others are judged."""
+        damaged = sorted(folder.glob(f"cells/*/a01/{name}"))[0]
+        damaged.unlink()
+        damaged.mkdir()
         found = aging.load_study(folder).found
-        assert [one.status for one in found.missing] == ["no_findings"]
+        (missing,) = found.missing
+        assert (missing.status, missing.cell) == ("no_findings", damaged.parent.parent.name)
+        assert f"cells/{missing.cell}/a01" in (missing.why or "")
         assert "cells_missing" in found.findings[0].note_codes
+        assert found.findings[0].used == 2
+
+    def test_cell_in_which_nothing_was_measured(self, folder: Path) -> None:
+        empty = sorted(folder.glob("cells/*/a01/findings.json"))[0]
+        write_findings(findings(), empty)
+        assert [one.status for one in aging.load_study(folder).found.missing] == ["no_findings"]
 
     def test_no_study(self, tmp_path: Path) -> None:
         with pytest.raises(AgingError):

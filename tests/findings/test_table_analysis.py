@@ -92,6 +92,7 @@ class TestFalls:
             note.code for note in analyzed("memory", T + NOISE, asked=AskedOfSeries(falls="restarts")).notes
         }
 
+    @pytest.mark.thorough
     def test_siblings_are_split_where_they_jump(self) -> None:
         t, y = TestGenerations.t, TestGenerations.y
         memory, steady = analyze_table([TableSeries("memory", t, y), TableSeries("disk", t, 1e4 * t)], {}, None, None)

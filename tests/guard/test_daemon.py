@@ -74,6 +74,7 @@ def test_it_restarts_and_exports(begin: Begin, server: Server, free_port: Callab
     assert guard.stop() == 0
 
 
+@pytest.mark.thorough
 def test_killed_while_the_hook_runs_that_then_restarts(begin: Begin, server: Server, tmp_path: Path) -> None:
     """The hook goes on without the guard; the next guard sees the new process and calls the action done."""
     gate = tmp_path / "gate"
@@ -205,6 +206,7 @@ def test_it_ends_with_a_pid(begin: Begin) -> None:
     assert guard.process.wait(PATIENCE) == 3
 
 
+@pytest.mark.thorough
 def test_systemd_hears_of_it(begin: Begin, server: Server, tmp_path: Path) -> None:
     import os
 

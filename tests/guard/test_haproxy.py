@@ -146,6 +146,7 @@ class Traffic:
                 self.done += 1
 
 
+@pytest.mark.thorough
 def test_no_request_fails_over_several_rejuvenations(pool: Pool) -> None:
     guard = pool.guard(*PERIODIC, "--action", pool.a.restart)
     traffic = Traffic(f"http://127.0.0.1:{pool.port}")
@@ -289,6 +290,7 @@ def test_the_proxy_is_restarted_while_the_action_runs(pool: Pool) -> None:
         guard.end()
 
 
+@pytest.mark.thorough
 def test_a_name_that_the_proxy_does_not_know(pool: Pool, cli: Aging) -> None:
     options = ("--name", pool.a.pattern, "--proxy", pool.address, "--proxy-server", "pool/c", "--listen", "none")
     refused = cli("guard", *options, "--state", pool.folder / "state")
@@ -303,6 +305,7 @@ def test_a_proxy_that_is_not_there(tmp_path: Path) -> None:
         asyncio.run(HAProxy(f"unix:{tmp_path}/admin.sock", ("pool/a",)).standing())
 
 
+@pytest.mark.thorough
 def test_two_guards_that_drain_the_last_two_servers_undo_it(pool: Pool, simulate: Simulate) -> None:
     """The other one was drained after this guard had seen it up."""
     sim = simulate(options={"limit": "1GiB", "proxy": {"socket": pool.address, "servers": ["pool/a"]}})

@@ -161,6 +161,7 @@ class TestLook:
     def test_too_few(self) -> None:
         assert judge(asdict(Asked(MEMORY, {}, {}, 10.0, 1.8e9))) == {"outlook": None, "decision": None}
 
+    @pytest.mark.thorough
     def test_a_policy_decides_as_if_it_had_been_there(self) -> None:
         table = {"policy": "trend", "within": "20h", "command": ["x"], "action": "external"}
         subject = {"limits": {MEMORY: 2.1 * GIB}, "lifetimes": [asdict(Lifetime(10.0, failed=True))]}

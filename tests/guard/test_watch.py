@@ -224,6 +224,7 @@ def test_a_damaged_state_is_kept_aside(tmp_path: Path) -> None:
     assert (tmp_path / "state.damaged").exists()
 
 
+@pytest.mark.thorough
 def test_its_memory_is_flat(simulate: Simulate, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ten days, a generation a day; `python -m analysis.benchmarks guard_month` has thirty, and resident memory."""
     monkeypatch.setattr(os, "fsync", lambda _: None)

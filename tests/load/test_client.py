@@ -79,8 +79,8 @@ def head(kind: str, length: int | None = None, status: str = "200 OK") -> bytes:
 
 
 @pytest.mark.parametrize("streaming", [True, False])
-def test_every_request_becomes_a_record_with_its_times_in_order(reference: Callable[..., str], streaming: bool) -> None:
-    records = drive(reference(), requests(20, 0.02, streaming=streaming))
+def test_every_request_becomes_a_record_with_its_times_in_order(plain_server: str, streaming: bool) -> None:
+    records = drive(plain_server, requests(20, 0.02, streaming=streaming))
     assert [record.index for record in records] == list(range(20))
     for record in records:
         assert (record.status, record.http_status, record.output_tokens) == ("ok", 200, 4)

@@ -46,10 +46,10 @@ def whole(tokens: Sequence[str]) -> bytes:
 @pytest.mark.parametrize("streaming", [True, False])
 @pytest.mark.parametrize("options", OPTIONS)
 def test_reference_server_answers_as_expected(
-    reference: Callable[..., str], options: tuple[Option, ...], *, streaming: bool
+    plain_server: str, options: tuple[Option, ...], *, streaming: bool
 ) -> None:
     planned = [replace_options(one, options) for one in requests(20, 0.002, streaming=streaming, tokens=12)]
-    records = drive(reference(), planned, answers=KNOWN)
+    records = drive(plain_server, planned, answers=KNOWN)
     assert [(one.status, one.failure, one.error) for one in records] == [("ok", None, None)] * 20
 
 

@@ -217,14 +217,14 @@ def test_a_job_holds_all_of_a_load() -> None:
 )
 def test_a_schedule_is_drawn_in_constant_memory(tables: dict[str, Any]) -> None:
     requests = merged(classes_of(load_table(BASE | tables)), 1, 1e6)
-    for _ in islice(requests, 5_000):
+    for _ in islice(requests, 2_000):
         pass
     tracemalloc.start()
     try:
-        for _ in islice(requests, 10_000):
+        for _ in islice(requests, 4_000):
             pass
         early = tracemalloc.get_traced_memory()[0]
-        for _ in islice(requests, 40_000):
+        for _ in islice(requests, 16_000):
             pass
         assert tracemalloc.get_traced_memory()[0] - early < 300_000  # a chunk more or less
     finally:

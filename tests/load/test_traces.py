@@ -221,7 +221,7 @@ def test_a_lap_repeats_no_block_of_the_lap_before(trace: Callable[[str], dict[st
     assert not laps[0] & laps[1]
 
 
-@pytest.mark.parametrize("rate", [0.1, 0.5, 0.8, 1.7])
+@pytest.mark.parametrize("rate", [0.1, 1.7, *(pytest.param(rate, marks=pytest.mark.thorough) for rate in (0.5, 0.8))])
 def test_a_rate_thins_or_repeats_to_the_mean_it_names(trace: Callable[[str], dict[str, Any]], rate: float) -> None:
     requests = replayed(trace(even(5000)) | {"rate": rate})
     assert len(requests) / 10_000 == pytest.approx(rate, rel=0.05)

@@ -138,6 +138,7 @@ def test_hostile_text_is_no_workflow_command(show: Callable[[GateResult], str]) 
     assert not [line for line in text.splitlines() if line.lstrip().startswith("::") or "##[" in line]
 
 
+@pytest.mark.thorough
 def test_an_interrupt_ends_the_command(tmp_path: Path) -> None:
     program = tmp_path / "waits.py"
     program.write_text("import time, sys\nopen(sys.argv[0] + '.up', 'w').close()\ntime.sleep(600)")

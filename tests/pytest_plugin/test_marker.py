@@ -74,14 +74,21 @@ CLEAN = {
 }
 
 
-@pytest.mark.parametrize("text", LEAKS.values(), ids=LEAKS)
+def some(texts: dict[str, str], *quick: str) -> list[Any]:
+    """The texts as parameters: these are tried by every run of the tests, the others by a thorough one."""
+    return [
+        pytest.param(text, id=name, marks=() if name in quick else pytest.mark.thorough) for name, text in texts.items()
+    ]
+
+
+@pytest.mark.parametrize("text", some(LEAKS, "python", "C"))
 def test_a_leak_fails(run: Run, text: str) -> None:
     result = run(text)
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["leak: the test's body keeps * the limit is *"])
 
 
-@pytest.mark.parametrize("text", CLEAN.values(), ids=CLEAN)
+@pytest.mark.parametrize("text", some(CLEAN, "nothing", "bounded cache"))
 def test_what_does_not_leak_passes(run: Run, text: str) -> None:
     run(text).assert_outcomes(passed=1)
 
@@ -91,11 +98,13 @@ class TestFailure:
         result = run("def keep():\n    kept.append(bytes(1024))\n\n@leak(per_call='64B')\ndef test_it():\n    keep()")
         result.stdout.fnmatch_lines(["*MiB in * blocks: *.py:*kept.append(bytes(1024))", "*from *.py:* keep()"])
 
+    @pytest.mark.thorough
     def test_the_users_line_is_named_below_a_library(self, run: Run) -> None:
         keep = "import json\n\ndef parse():\n    kept.append(json.loads('[' * 9 + '[1.5]' * 1 + ']' * 9))\n\n"
         result = run(keep + "def call():\n    parse()\n\n@leak(per_call='64B')\ndef test_it():\n    call()")
         result.stdout.fnmatch_lines(["*from *.py:* kept.append(json.loads(*"])
 
+    @pytest.mark.thorough
     def test_c_memory_is_said_to_be_none_of_pythons(self, run: Run) -> None:
         run(LEAKS["C"]).stdout.fnmatch_lines(["*the C heap +1.0* KiB/call*", "*Python allocated none of it*"])
 
@@ -214,6 +223,7 @@ class TestArguments:
         result.stdout.fnmatch_lines(["*another plug-in ran the test*"])
 
 
+@pytest.mark.thorough
 def test_parametrized_and_in_a_class(run: Run) -> None:
     run(
         "@pytest.mark.parametrize('size', [0, pytest.param(1024, id='kib')])\nclass TestIt:\n"
@@ -231,6 +241,7 @@ def test_markers(pytester: pytest.Pytester) -> None:
     pytester.runpytest_inprocess(*QUIET, "--markers").stdout.fnmatch_lines(["@pytest.mark.leak(per_call, *"])
 
 
+@pytest.mark.thorough
 def test_xdist(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         HEAD + f"{LEAKS['python']}\n\n@leak(per_call='64B')\ndef test_clean():\n    pass\n\n"

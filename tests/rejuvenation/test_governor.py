@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from aging.core.clock import Stamp
@@ -158,7 +158,6 @@ RULES = st.builds(
 )
 
 
-@settings(max_examples=200, deadline=None)
 @given(rules=RULES, asks=ASKS, lengths=LENGTHS, outcomes=OUTCOMES)
 def test_no_overlap_and_no_day_beyond_budget(
     rules: Rules, asks: list[tuple[float, int, bool]], lengths: list[float], outcomes: list[Outcome]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import math
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -88,7 +91,21 @@ def build(tmp_path: Path) -> Build:
 
 
 def write_campaign(root: Path, made: Made) -> Results:
-    """Write every file that a campaign leaves, but for what is derived."""
+    """Write every file that a campaign leaves, but for what is derived; many tests want the same one."""
+    name = repr(made)
+    if name not in _WRITTEN:
+        folder = TemporaryDirectory()
+        atexit.register(folder.cleanup)
+        _WRITTEN[name] = Path(folder.name) / "campaign"
+        _write_campaign(_WRITTEN[name], made)
+    shutil.copytree(_WRITTEN[name], root)
+    return open_results(root)
+
+
+_WRITTEN: dict[str, Path] = {}
+
+
+def _write_campaign(root: Path, made: Made) -> None:
     root.mkdir(parents=True)
     layout = Layout(root)
     layout.campaign.write_text(made.campaign_file, encoding="utf-8")
@@ -105,7 +122,6 @@ def write_campaign(root: Path, made: Made) -> Results:
         for place, name in enumerate(["runner", *clients])
     ]
     _write(layout.source(HARNESS, "process"), rows if clients else [])
-    return open_results(root)
 
 
 def _manifest(made: Made) -> dict[str, Any]:

@@ -29,6 +29,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
+@pytest.mark.thorough
 def test_every_figure_has_a_key_of_its_own(build: Build) -> None:
     measured = Measured(build(Made(FOUR)))
     keys = [one.key for one in figures(measured, findings_of([leaking("llama-default")]))]
@@ -78,6 +79,7 @@ def test_a_failure_leaves_nothing(build: Build, tmp_path: Path, monkeypatch: pyt
     assert not list(tmp_path.glob(".figures*"))
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("few")
 def test_other_files_of_the_folder_stay(build: Build, tmp_path: Path) -> None:
     measured, found = Measured(build(Made([Server("leaky", 31 * MIB, 57.6 * MIB)]))), findings_of([leaking("leaky")])

@@ -437,6 +437,7 @@ def test_replicas(build: Build) -> None:
     assert "replica 2" in outline.text("memory")
 
 
+@pytest.mark.thorough
 def test_size_of_long_campaign(build: Build) -> None:
     made = Made([Server("long", 900 * MIB, 62 * 1024)], seconds=36 * 3600, warmup=3600.0, grid=60.0, interval=60.0)
     html = page(Measured(build(made)), findings_of([finding("long")]))

@@ -11,7 +11,7 @@ from aging.findings.table_analysis import analyze_series
 from aging.report.table_text import show, worst_first
 from aging.tables.series import LeftOut, TableReading, TableSeries
 
-T = np.arange(0.0, 7200, 60.0)
+T = np.arange(0.0, 7200, 120.0)
 NOISE = np.random.default_rng(1).normal(0, 1, T.size)
 
 
@@ -28,7 +28,7 @@ def test_many_series_are_counted_and_the_worst_shown() -> None:
     lines = printed(series, left_out=50)
     assert len(lines) < 100
     assert any(line.startswith("leak: aging") for line in lines)
-    rows = [line.split()[0] for line in lines if line.split()[1:2] == ["120"]]
+    rows = [line.split()[0] for line in lines if line.split()[1:2] == ["60"]]
     assert (len(rows), rows[0]) == (30, "leak")
     assert "… and 66 more: 66 stable" in "\n".join(lines)
     assert "20 more columns" in "\n".join(lines)
@@ -38,7 +38,7 @@ def test_few_series_keep_their_order() -> None:
     series = [TableSeries("flat", T, NOISE), TableSeries("leak", T, 0.1 * T + NOISE)]
     lines = printed(series)
     assert not any("more" in line for line in lines if line.startswith("…"))
-    assert [line.split()[0] for line in lines if line.split()[1:2] == ["120"]] == ["flat", "leak"]
+    assert [line.split()[0] for line in lines if line.split()[1:2] == ["60"]] == ["flat", "leak"]
 
 
 def test_worst_first() -> None:

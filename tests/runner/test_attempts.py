@@ -84,6 +84,7 @@ def test_next_run_waits_for_port(tmp_path: Path) -> None:
     assert baseline.details["memory_bytes"] == campaign.memory_used
 
 
+@pytest.mark.thorough
 def test_next_run_waits_for_memory(tmp_path: Path) -> None:
     campaign = VirtualCampaign(tmp_path, small_campaign(*TURNS, head="settle = '20s'"))
     before = campaign.memory_used
@@ -94,6 +95,7 @@ def test_next_run_waits_for_memory(tmp_path: Path) -> None:
     assert 5.0 < settled.details["seconds"] < 10.0
 
 
+@pytest.mark.thorough
 def test_host_does_not_settle(tmp_path: Path) -> None:
     campaign = VirtualCampaign(tmp_path, small_campaign(*TURNS, head="settle = '500ms'"))
     campaign.at(10, lambda: campaign.ports_in_use.update({2001: "port 2001 is in use"}))

@@ -65,6 +65,7 @@ def test_judge_crash_journaled_per_run(tmp_path: Path) -> None:
     assert "is not a result directory" in details["log"][-1]
 
 
+@pytest.mark.thorough
 def test_judge_answers_without_event(tmp_path: Path) -> None:
     synthetic(tmp_path / "c", {"a": flat})
     recorder = Recorder()

@@ -179,6 +179,7 @@ class Lives:
         ]
 
 
+@pytest.mark.thorough
 def test_port_journaled_and_kept_at_restart(tmp_path: Path) -> None:
     async def live() -> None:
         with contextlib.closing(FreePorts()) as ports:
@@ -199,7 +200,13 @@ def test_port_journaled_and_kept_at_restart(tmp_path: Path) -> None:
     lives.journal.close()
 
 
-@pytest.mark.parametrize("ended", ["goes on", "ended", "ended, and a stranger has its port"])
+@pytest.mark.parametrize(
+    "ended",
+    [
+        "goes on",
+        *(pytest.param(one, marks=pytest.mark.thorough) for one in ("ended", "ended, and a stranger has its port")),
+    ],
+)
 def test_port_kept_at_resume(tmp_path: Path, ended: str) -> None:
     async def live() -> None:
         with contextlib.closing(FreePorts()) as ports:

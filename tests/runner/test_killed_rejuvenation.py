@@ -47,7 +47,15 @@ def kill_at(ran: VirtualCampaign, patch: pytest.MonkeyPatch, kind: str, seconds:
     patch.setattr(Journal, "record", recorded)
 
 
-@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize(
+    "point",
+    [
+        point
+        if point in ("stop of a restart", "start of a successor")
+        else pytest.param(point, marks=pytest.mark.thorough)
+        for point in POINTS
+    ],
+)
 def test_another_runner_finishes_or_undoes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, point: str) -> None:
     action, kind, seconds, outcome = POINTS[point]
     ran = campaign(tmp_path, BUDGET, action, SLOW)

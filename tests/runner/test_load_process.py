@@ -256,6 +256,7 @@ def test_end_of_load_events(monkeypatch: pytest.MonkeyPatch, failure: str | None
         assert (kind, details["reason"]) == ("load_died", failure)
 
 
+@pytest.mark.thorough
 def test_library_output_goes_to_log(tmp_path: Path) -> None:
     noisy = """
 import os, sys

@@ -53,8 +53,15 @@ def assert_no_loss(ran: VirtualCampaign, requests: int = 119) -> None:
     assert (leak["status"] == "ok").all(), leak["error"].dropna().unique()
 
 
-@pytest.mark.parametrize("policy", [PERIODIC, THRESHOLD])
-@pytest.mark.parametrize("action", ["restart", "replace"])
+@pytest.mark.parametrize(
+    ("policy", "action"),
+    [
+        (PERIODIC, "restart"),
+        (THRESHOLD, "replace"),
+        pytest.param(PERIODIC, "replace", marks=pytest.mark.thorough),
+        pytest.param(THRESHOLD, "restart", marks=pytest.mark.thorough),
+    ],
+)
 def test_no_request_is_lost(tmp_path: Path, policy: str, action: str) -> None:
     ran = campaign(tmp_path, policy, action, duration="120s")
     assert ran.run() == 0, ran.output
@@ -71,6 +78,7 @@ def test_no_request_is_lost(tmp_path: Path, policy: str, action: str) -> None:
     assert {run["validity"] for run in ran.findings["runs"]} == {"complete"}, "what is planned breaks no run"
 
 
+@pytest.mark.thorough
 def test_replacement_keeps_each_generations_requests_and_memory_apart(tmp_path: Path) -> None:
     ran = campaign(tmp_path, PERIODIC, "replace", SLOW)
     assert ran.run() == 0, ran.output
@@ -92,6 +100,7 @@ def test_replacement_keeps_each_generations_requests_and_memory_apart(tmp_path: 
     )
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("action", ["restart", "replace"])
 def test_requests_that_outlast_the_drain_are_cut_and_counted(tmp_path: Path, action: str) -> None:
     ran = campaign(tmp_path, f'{PERIODIC}\ndrain = "1s"', action, SLOW)
@@ -104,6 +113,7 @@ def test_requests_that_outlast_the_drain_are_cut_and_counted(tmp_path: Path, act
     assert leak["index"].is_unique
 
 
+@pytest.mark.thorough
 def test_a_port_in_the_file_is_used_again(tmp_path: Path) -> None:
     ran = campaign(tmp_path, PERIODIC, "replace")
     assert ran.run() == 0, ran.output
@@ -125,6 +135,7 @@ def test_successor_that_is_never_ready(tmp_path: Path) -> None:
     assert not ran.events("deployment_died")
 
 
+@pytest.mark.thorough
 def test_no_room_for_two(tmp_path: Path) -> None:
     ran = campaign(tmp_path, f"{PERIODIC}\ngive_up_after = 1", "replace", head="[watchdogs]\nmemory_floor = '1MiB'\n")
     ran.memory_available = 50_000_000
@@ -149,6 +160,7 @@ def test_the_server_dies_in_the_middle(tmp_path: Path, action: str) -> None:
     assert started - ended == {1}, "no successor is left"
 
 
+@pytest.mark.thorough
 def test_an_action_that_the_server_does_not_survive_has_failed(tmp_path: Path) -> None:
     ran = campaign(tmp_path, PERIODIC)
     ran.ends("leak", "exit 0", after=3.0, life=2)
@@ -168,6 +180,7 @@ def test_an_interrupt_in_the_middle_leaves_nothing(tmp_path: Path) -> None:
     assert failed.details["outcome"] == "undone"
 
 
+@pytest.mark.thorough
 def test_a_schedule_that_ends_while_arrivals_are_held_loses_none(tmp_path: Path) -> None:
     ran = campaign(tmp_path, PERIODIC.replace("20s", "57s"))
     assert ran.run() == 0, ran.output
@@ -189,6 +202,7 @@ def test_an_action_that_raises_is_journaled_and_releases_arrivals(
     assert_no_loss(ran)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("indicator", "unread"), [(PRIMARY, 0), ("process_vms_bytes", 1)])
 def test_unread_indicator_journaled_once(tmp_path: Path, indicator: str, unread: int) -> None:
     policy = f'policy = "threshold"\nindicator = "{indicator}"\nabove = 1e12\nwindow = "5s"'
@@ -216,6 +230,7 @@ def test_sampling_that_begins_late_is_not_unread() -> None:
     assert journaled == []
 
 
+@pytest.mark.thorough
 def test_a_restart_that_frees_nothing_is_unhelpful(tmp_path: Path) -> None:
     steady = Server("leak", 64e6, ready=2.0, processes=1, ttft=0.1, token=0.01)
     ran = campaign(tmp_path, THRESHOLD.replace("100e6", "1e6") + "\ngive_up_after = 1", server=steady)
@@ -251,6 +266,7 @@ def test_a_policy_that_raises_ends_nothing(tmp_path: Path, monkeypatch: pytest.M
     assert_no_loss(ran)
 
 
+@pytest.mark.thorough
 def test_one_at_a_time(tmp_path: Path) -> None:
     names = ("a", "b", "c")
     tables = f"[rejuvenation]\n{PERIODIC}\n"

@@ -138,6 +138,7 @@ def test_damaged_campaign_file_refused(tmp_path: Path, content: bytes | None, me
     assert "Traceback" not in refused.stderr
 
 
+@pytest.mark.thorough
 def test_killed_in_round_and_in_repeat(tmp_path: Path) -> None:
     deployments = ('name = "flaky"\nslot = "one"', 'name = "clean"\nslot = "one"', 'name = "leak"')
     campaign = VirtualCampaign(tmp_path, small_campaign(*deployments, head="retries = 1"))

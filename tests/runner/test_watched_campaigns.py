@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.killing import assert_nothing_lost
 from tests.virtual_campaign import VirtualCampaign, small_campaign
 
@@ -35,6 +37,7 @@ def test_silent_server_and_recovery(tmp_path: Path) -> None:
     assert not campaign.problems("leak")
 
 
+@pytest.mark.thorough
 def test_memory_floor_ends_offender(tmp_path: Path) -> None:
     campaign = VirtualCampaign(tmp_path, small_campaign(*TWO, head='watchdogs.memory_floor = "1GiB"'))
     campaign.at(30, lambda: setattr(campaign, "memory_available", 2**29))

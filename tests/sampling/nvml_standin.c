@@ -3,10 +3,12 @@
  * The script is the text file that NVML_STANDIN names. It is read again by every call, so a test changes
  * it under a running sampler. One "key value..." a line; lines before the first "device" hold for every device:
  *
+ *     driver VERSION   cuda NUMBER    of the host; by default 570.00.01 and 12080 (12.8)
  *     device                          the next device; the keys below are its own
  *     total|free|used|reserved BYTES  the used of memory v1 is used + reserved, as in the real library
  *     gpu|memory|fan PERCENT   power MILLIWATTS   energy MILLIJOULES   temperature CELSIUS   throttle MASK
- *     clock|memory_clock MHZ   replays COUNT   rx|tx KILOBYTES_A_SECOND (asking for either takes 20 ms)
+ *     clock|memory_clock|max_clock|max_memory_clock|applications_clock|applications_memory_clock MHZ
+ *     replays COUNT   rx|tx KILOBYTES_A_SECOND (asking for either takes 20 ms)
  *     ecc|corrected|volatile|volatile_corrected COUNT   the first two over the life of the board
  *     remapped CORRECTABLE UNCORRECTABLE PENDING FAILED
  *     xid CODE                        an error; reported to every event set registered before the line was written
@@ -45,6 +47,7 @@ typedef struct { int list; unsigned pid; long long used, growth, rate; } process
 typedef struct {
     u64 total, free, used, reserved, throttle, energy, ecc, corrected, volatile_uncorrected, volatile_corrected;
     unsigned gpu, memory, fan, power, temperature, clock, memory_clock, replays, rx, tx, remapped[4];
+    unsigned max_clock, max_memory_clock, applications_clock, applications_memory_clock;
     u64 xids[XIDS];
     process processes[PROCESSES];
     rule errors[RULES], hangs[RULES];
@@ -52,7 +55,7 @@ typedef struct {
     int parent, instances; /* an instance's device, a device's number of instances */
 } device;
 /* Handles count from 1: the devices, then the instances. */
-typedef struct { device devices[DEVICES + INSTANCES]; int count, instance_count; device any; } script;
+typedef struct { device devices[DEVICES + INSTANCES]; int count, instance_count, cuda; char driver[32]; device any; } script;
 
 typedef struct { int used, device, reported; } event_set;
 
@@ -98,6 +101,8 @@ static void next_process(device *at, int list) {
 
 static int read_script(script *read) {
     memset(read, 0, sizeof *read);
+    read->cuda = 12080;
+    snprintf(read->driver, sizeof read->driver, "570.00.01");
     const char *path = getenv("NVML_STANDIN");
     FILE *file = path ? fopen(path, "r") : NULL;
     if (file == NULL) return 0;
@@ -119,6 +124,7 @@ static int read_script(script *read) {
         }
         else if (!strcmp(key, "remapped"))
             for (int i = 0; i < 4 && next_number(&number); i++) at->remapped[i] = (unsigned)number;
+        else if (!strcmp(key, "driver")) snprintf(read->driver, sizeof read->driver, "%s", strtok(NULL, " \t\n"));
         else if (!strcmp(key, "error")) next_rule(at->errors, &at->error_count);
         else if (!strcmp(key, "hang")) next_rule(at->hangs, &at->hang_count);
         else if (!strcmp(key, "compute")) next_process(at, COMPUTE);
@@ -149,6 +155,11 @@ static int read_script(script *read) {
         else if (!strcmp(key, "power")) at->power = (unsigned)number;
         else if (!strcmp(key, "temperature")) at->temperature = (unsigned)number;
         else if (!strcmp(key, "clock")) at->clock = (unsigned)number;
+        else if (!strcmp(key, "max_clock")) at->max_clock = (unsigned)number;
+        else if (!strcmp(key, "max_memory_clock")) at->max_memory_clock = (unsigned)number;
+        else if (!strcmp(key, "applications_clock")) at->applications_clock = (unsigned)number;
+        else if (!strcmp(key, "applications_memory_clock")) at->applications_memory_clock = (unsigned)number;
+        else if (!strcmp(key, "cuda")) read->cuda = (int)number;
         else abort();
     }
     fclose(file);
@@ -262,6 +273,19 @@ int nvmlDeviceGetClockInfo(void *handle, unsigned type, unsigned *mhz) {
     return SUCCESS;
 }
 
+int nvmlDeviceGetMaxClockInfo(void *handle, unsigned type, unsigned *mhz) {
+    ENTER_DEVICE;
+    *mhz = type == 1 ? of->max_clock : type == 2 ? of->max_memory_clock : 1;
+    return SUCCESS;
+}
+
+/* Newer devices have none that can be set. */
+int nvmlDeviceGetApplicationsClock(void *handle, unsigned type, unsigned *mhz) {
+    ENTER_DEVICE;
+    *mhz = type == 1 ? of->applications_clock : type == 2 ? of->applications_memory_clock : 1;
+    return *mhz ? SUCCESS : NOT_SUPPORTED;
+}
+
 int nvmlDeviceGetFanSpeed(void *handle, unsigned *percent) {
     ENTER_DEVICE;
     *percent = of->fan;
@@ -334,7 +358,14 @@ int nvmlDeviceGetUUID(void *handle, char *uuid, unsigned size) {
 int nvmlSystemGetDriverVersion(char *version, unsigned size) {
     script read;
     int code = enter(__func__, &read);
-    if (!code) snprintf(version, size, "570.00.01");
+    if (!code) snprintf(version, size, "%s", read.driver);
+    return code;
+}
+
+int nvmlSystemGetCudaDriverVersion_v2(int *version) {
+    script read;
+    int code = enter(__func__, &read);
+    if (!code) *version = read.cuda;
     return code;
 }
 

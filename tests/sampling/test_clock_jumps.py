@@ -127,6 +127,7 @@ def told_of_clocks(findings: Findings) -> list[tuple[str, str]]:
     return [(one.kind, one.message) for one in findings.problems if one.kind in ("clock", "suspended")]
 
 
+@pytest.mark.thorough
 def test_no_jump_of_a_clock_changes_a_slope(tmp_path: Path) -> None:
     steady = analyze(sampled(tmp_path / "steady", 0.0), TESTS)
     assert memory_finding(steady, "leak").verdict == "aging"

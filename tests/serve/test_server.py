@@ -317,6 +317,7 @@ class TestBadInput:
 
         visited(root, visit)
 
+    @pytest.mark.thorough
     def test_a_journal_with_values_of_other_types(self, tmp_path: Path) -> None:
         servers = (Server("a", restarts_at=(50,)), Server("b", dies_at=40))
         layout = write_campaign(tmp_path / "c" / "20260921T143320Z", Made(servers)).layout
@@ -417,6 +418,7 @@ class TestBadInput:
 
         visited(root, visit)
 
+    @pytest.mark.thorough
     def test_thousands_of_generations(self, tmp_path: Path) -> None:
         layout = begun(tmp_path)
         with (layout.root / "journal.jsonl").open("a") as journal:
@@ -446,6 +448,7 @@ class TestBadInput:
 
 
 class TestMetrics:
+    @pytest.mark.thorough
     def test_verdicts(self, root: Path) -> None:
         found = metrics(exported_with_verdict(root))
         of = (("deployment", "reference-leak"), ("indicator", "process_anon_swap_bytes"))

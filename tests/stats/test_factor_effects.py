@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from aging.campaign.design.fractions import given_fraction, smallest_fraction
@@ -147,7 +147,7 @@ def test_one_run() -> None:
         estimate({"a": [0, 1]}, [Observation({"a": 0}, 1.0)])
 
 
-@settings(deadline=None, max_examples=40)
+@pytest.mark.thorough
 @given(
     coefficients=st.lists(st.floats(-1e6, 1e6), min_size=10, max_size=10),
     shift=st.floats(-1e6, 1e6),

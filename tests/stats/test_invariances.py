@@ -8,7 +8,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import norm
 
@@ -54,7 +54,6 @@ def enumerated(t: np.ndarray, y: np.ndarray) -> tuple[int, float, np.ndarray]:
 
 
 @given(series(least=3))
-@settings(max_examples=150)
 def test_kendall_and_sen_by_enumeration(data: Series) -> None:
     t, y = data
     s, variance, slopes = enumerated(t, y)
@@ -70,7 +69,6 @@ def test_kendall_and_sen_by_enumeration(data: Series) -> None:
 
 
 @given(series(least=12), SCALES, st.integers(-(2**20), 2**20), SCALES, st.integers(-1000, 1000))
-@settings(max_examples=60)
 def test_units_and_origins(data: Series, scale: float, shift: int, seconds: float, began: int) -> None:
     t, y = data
     other_t, other_y = t * seconds + began, y * scale + shift * scale
@@ -85,7 +83,6 @@ def test_units_and_origins(data: Series, scale: float, shift: int, seconds: floa
 
 
 @given(series(least=12))
-@settings(max_examples=60)
 def test_reversal_flips_sign(data: Series) -> None:
     t, y = data
     forward = mann_kendall(y)
@@ -99,7 +96,6 @@ def test_reversal_flips_sign(data: Series) -> None:
 
 
 @given(series(least=12, most=120), st.integers(0, 2**32))
-@settings(max_examples=40)
 def test_sample_order(data: Series, seed: int) -> None:
     t, y = data[0] // 3 * 3, data[1]  # some share a time
     order = np.random.default_rng(seed).permutation(t.size)
@@ -110,7 +106,6 @@ def test_sample_order(data: Series, seed: int) -> None:
 
 
 @given(series(least=12, most=120), st.sampled_from([np.exp2, np.cbrt, np.arctan]))
-@settings(max_examples=40)
 def test_rank_invariance(data: Series, curve: np.ufunc) -> None:
     y = data[1] / 4096 / max(np.abs(data[1]).max() / 4096, 1)
     bent = curve(y)
@@ -120,7 +115,6 @@ def test_rank_invariance(data: Series, curve: np.ufunc) -> None:
 
 
 @given(series(least=12, most=60), SCALES, st.integers(-(2**20), 2**20))
-@settings(max_examples=20)
 def test_verdict_unit_invariance(data: Series, scale: float, shift: int) -> None:
     t, y = data
     one, other = trend_test(t, y), trend_test(t, (y + shift) * scale)
@@ -130,7 +124,6 @@ def test_verdict_unit_invariance(data: Series, scale: float, shift: int) -> None
 
 
 @given(st.integers(0, 2**32), SCALES)
-@settings(max_examples=10)
 def test_exponent_unit_invariance(seed: int, scale: float) -> None:
     t = np.arange(1.0, 201)
     y = np.cumsum(np.random.default_rng(seed).poisson(3.0, 200)) * np.float64(4096)
@@ -149,7 +142,6 @@ METHODS = st.sampled_from(["dersimonian-laird", "hartung-knapp"])
 
 
 @given(REPLICAS, METHODS, st.integers(0, 2**32))
-@settings(max_examples=60)
 def test_replica_order(replicas: list[tuple[float, float]], method: Method, seed: int) -> None:
     given = np.array(replicas)
     shuffled = np.random.default_rng(seed).permutation(given)
@@ -162,7 +154,6 @@ def test_replica_order(replicas: list[tuple[float, float]], method: Method, seed
 
 
 @given(REPLICAS, METHODS, st.integers(-100, 100), SCALES)
-@settings(max_examples=60)
 def test_pooling_shift_and_scale(replicas: list[tuple[float, float]], method: Method, shift: int, scale: float) -> None:
     slopes, errors = (np.array(column) for column in zip(*replicas, strict=True))
     one = pool(slopes, errors, method=method)
@@ -181,7 +172,6 @@ def test_pooling_shift_and_scale(replicas: list[tuple[float, float]], method: Me
 
 
 @given(REPLICAS, METHODS)
-@settings(max_examples=60)
 def test_pooled_slope_bounds(replicas: list[tuple[float, float]], method: Method) -> None:
     slopes, errors = (np.array(column) for column in zip(*replicas, strict=True))
     pooled = pool(slopes, errors, method=method)

@@ -25,6 +25,7 @@ def test_leak_from_any_start() -> None:
     assert sum(one.fails is None and one.holds == pytest.approx(T[-1]) for one in found) >= 2
 
 
+@pytest.mark.thorough
 def test_late_logarithm() -> None:
     rng = np.random.default_rng(0)
     taken_in = [y for y in (logarithm(rng, 1.0) for _ in range(8)) if trend_test(T, y).verdict == "aging"]

@@ -125,6 +125,7 @@ def test_look_bounds() -> None:
     assert look_levels([216.0])[0] == pytest.approx(0.05)
 
 
+@pytest.mark.thorough
 def test_looks_error_rate() -> None:
     times = np.arange(24, 217, 6) / 216
     rng = np.random.default_rng(0)

@@ -120,6 +120,7 @@ class TestLifetimes:
         assert found.seconds == pytest.approx(x[int(np.argmax(slopes))])
         assert found.low <= found.seconds <= found.high
 
+    @pytest.mark.thorough
     def test_interval_holds_the_optimum(self) -> None:
         exact = 0.29777
         held = 0

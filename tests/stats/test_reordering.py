@@ -71,7 +71,7 @@ def exchanged_pairs(start: np.ndarray, order: np.ndarray) -> set[tuple[int, int]
 @pytest.mark.parametrize("falling", [False, True])
 def test_reordering_by_enumeration(kind: str, falling: bool) -> None:
     rng = np.random.default_rng([3, list(VALUES).index(kind), falling])
-    for n in (1, 2, 7, 16, 17, 64, 65, 100, 129, 300):
+    for n in (1, 2, 7, 16, 17, 64, 65, 129):
         values, start = VALUES[kind](rng, n), rng.permutation(n).astype(np.int32)
         samples = np.arange(n)
         expected = np.lexsort((-samples if falling else samples, values + 0.0))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from aging.stats import SeriesError, assess_growth, drop_warmup, growth_exponent, hamed_rao, trend_test
@@ -75,7 +75,14 @@ def test_leak_in_two_minutes(n: int, seconds: float, warmup: float) -> None:
     assert sum(trend.low <= rate <= trend.high for trend in found) >= 21
 
 
-@pytest.mark.parametrize("steps", [0, 1, *(pytest.param(steps, marks=pytest.mark.slow) for steps in (3, 6))])
+@pytest.mark.parametrize(
+    "steps",
+    [
+        0,
+        pytest.param(1, marks=pytest.mark.thorough),
+        *(pytest.param(steps, marks=pytest.mark.slow) for steps in (3, 6)),
+    ],
+)
 def test_few_pages_in_two_minutes(steps: int) -> None:
     rng = np.random.default_rng(steps)
     t = np.arange(1, 101) * 1.5
@@ -83,14 +90,18 @@ def test_few_pages_in_two_minutes(steps: int) -> None:
     assert verdicts["aging"] == 0
 
 
-@pytest.mark.parametrize("phi", [pytest.param(0.0, marks=pytest.mark.slow), 0.95])
+@pytest.mark.parametrize(
+    "phi", [pytest.param(0.0, marks=pytest.mark.slow), pytest.param(0.95, marks=pytest.mark.thorough)]
+)
 def test_high_water_mark(phi: float) -> None:
     rng = np.random.default_rng(1)
     t = np.arange(1, 601)
     assert sum(trend_test(t, high_water_mark(rng, 600, phi)).verdict == "aging" for _ in range(40)) <= 2
 
 
-@pytest.mark.parametrize("b", [pytest.param(0.5, marks=pytest.mark.slow), 1.0])
+@pytest.mark.parametrize(
+    "b", [pytest.param(0.5, marks=pytest.mark.slow), pytest.param(1.0, marks=pytest.mark.thorough)]
+)
 def test_exponent(b: float) -> None:
     rng = np.random.default_rng(4)
     t = np.arange(1.0, 801)
@@ -186,7 +197,10 @@ def test_notes_on_times(t: np.ndarray, code: str, value: str) -> None:
     assert [value in note for note in trend.notes if note.code == code] == [True]
 
 
-@pytest.mark.parametrize(("noise", "found"), [(0.02, 23), pytest.param(0.1, 5, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("noise", "found"),
+    [pytest.param(0.02, 23, marks=pytest.mark.thorough), pytest.param(0.1, 5, marks=pytest.mark.slow)],
+)
 def test_leak_or_logarithm_under_noise(noise: float, found: int) -> None:
     rng = np.random.default_rng(9)
     t = np.arange(1.0, 601)
@@ -230,7 +244,6 @@ def test_alpha_out_of_range() -> None:
 
 
 @given(st.lists(st.sampled_from([0.0, 1.0, 2.0, 1e9]), min_size=12, max_size=40), st.floats(0, 1e9))
-@settings(max_examples=80)
 def test_any_finite_series(values: list[float], start: float) -> None:
     trend = trend_test(start + np.arange(len(values)), values)
     assert 0 <= trend.p <= 1
@@ -239,7 +252,6 @@ def test_any_finite_series(values: list[float], start: float) -> None:
 
 
 @given(st.integers(0, 1000))
-@settings(max_examples=25)
 def test_units(seed: int) -> None:
     rng = np.random.default_rng(seed)
     t, y = np.arange(1.0, 81), np.cumsum(rng.integers(0, 3, 80)) + rng.integers(0, 4, 80).astype(float)

@@ -120,7 +120,7 @@ def test_autocorrelation_recursion() -> None:
     np.testing.assert_allclose(autoregressive_autocorrelation(np.array([0.9]), 600), 0.9 ** np.arange(600), atol=1e-14)
 
 
-@pytest.mark.parametrize("losses", [500, 1500])
+@pytest.mark.parametrize("losses", [500, pytest.param(1500, marks=pytest.mark.thorough)])
 def test_interval_of_separate_losses(losses: int) -> None:
     rng = np.random.default_rng(losses)
     rate, t = losses / 100 * 8192, np.arange(1, 101)
@@ -129,6 +129,7 @@ def test_interval_of_separate_losses(losses: int) -> None:
     assert np.median([(s.high - s.low) / 2 / rate for s in found]) < 3 / np.sqrt(losses)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("phi", [*(pytest.param(phi, marks=pytest.mark.slow) for phi in (0.0, 0.6)), 0.9])
 def test_interval_under_autocorrelation(phi: float) -> None:
     rng = np.random.default_rng([11, int(phi * 10)])
@@ -137,6 +138,7 @@ def test_interval_under_autocorrelation(phi: float) -> None:
     assert 0.90 <= np.mean([s.low <= 0.01 <= s.high for s in found]) <= 0.98
 
 
+@pytest.mark.thorough
 def test_interval_of_steep_short_series() -> None:
     rng = np.random.default_rng(13)
     t = np.arange(60)

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, TypeVar
 
 from aging.study import host as functions
-from aging.study.fleet import AttemptKey, Chunk, File, HostFacts, HostLostError, Look, Node, Order, Reservation
+from aging.study.fleet import AttemptKey, Chunk, File, Held, HostFacts, HostLostError, Look, Node, Order, Reservation
 
 T = TypeVar("T")
 
@@ -20,7 +20,7 @@ class LocalFleet:
         self.hosts = hosts
         self.gone: set[str] = set()
         self.joined: dict[str, int] = {}
-        self.reserved: dict[str, str] = {}
+        self.reserved: dict[str, Held] = {}
         self.closed = False
 
     async def nodes(self) -> Sequence[Node]:
@@ -29,14 +29,18 @@ class LocalFleet:
             for host in self.hosts
         ]
 
-    async def reserve(self, key: AttemptKey, node: Node, what: Reservation) -> bool:  # noqa: ARG002 - a cell takes it all
-        if self.reserved.get(node.host, str(key)) != str(key):
+    async def reserve(self, key: AttemptKey, node: Node, what: Reservation) -> bool:
+        """A cell takes it all."""
+        if node.host in self.reserved and self.reserved[node.host].key != key:
             return False
-        self.reserved[node.host] = str(key)
+        self.reserved[node.host] = Held(key, node.host, made=True, cpus=2, gpus=0, scratch=what.scratch)
         return True
 
     async def release(self, key: AttemptKey) -> None:
-        self.reserved = {host: held for host, held in self.reserved.items() if held != str(key)}
+        self.reserved = {host: held for host, held in self.reserved.items() if held.key != key}
+
+    async def reservations(self) -> Sequence[Held]:
+        return list(self.reserved.values())
 
     async def facts(self, node: Node, scratch: str) -> HostFacts:
         return await self._call(node, functions.facts, node.host, scratch, time.time())

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aging.core.package_code import code_digest
 from aging.study.assignment import Placement, choose, fits, in_order
 from aging.study.cells import Cell
 from aging.study.fleet import Gpu, HostFacts, Node
@@ -183,6 +184,7 @@ def test_a_host_that_fits() -> None:
         ({}, {"driver": None}, ("not there", "550")),
         ({}, {"driver": "what?"}, ("what?", "550")),
         ({}, {"aging": "0.0.1"}, ("0.0.1", version("llm-aging"))),
+        ({}, {"code": "0123456789"}, ("01234567", code_digest()[:8])),
         ({}, {"python": "3.9.1"}, ("3.9.1", platform.python_version())),
         ({}, {"clock_offset": -2.1}, ("-2.1 s", "2 s")),
         ({}, {"free": 10}, ("10 B", "1.00 KiB")),

@@ -11,7 +11,8 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from aging.core.errors import AgingError, StorageError
+from aging.core.errors import AgingError, ExitCode, StorageError
+from aging.core.package_code import ChangedCodeError
 from aging.study import driver, events, supervision
 from aging.study.cells import Cell
 from aging.study.driver import Head, Subject
@@ -20,11 +21,13 @@ from aging.study.fleet import (
     AttemptState,
     Chunk,
     File,
+    Held,
     HostFacts,
     HostLostError,
     Look,
     Node,
     Order,
+    OtherCodeError,
     Reservation,
 )
 from aging.study.layout import StudyLayout
@@ -66,6 +69,9 @@ class OneHost:
     async def release(self, key: AttemptKey) -> None:
         if self.reserved == key:
             self.reserved = None
+
+    async def reservations(self) -> Sequence[Held]:
+        return [] if self.reserved is None else [Held(self.reserved, "a", made=True, cpus=8, gpus=0, scratch="/s")]
 
     async def facts(self, node: Node, scratch: str) -> HostFacts:  # noqa: ARG002 - likewise
         self._may("facts")
@@ -116,10 +122,19 @@ def layout(tmp_path: Path) -> StudyLayout:
     return StudyLayout(tmp_path)
 
 
-def run(layout: StudyLayout, fleet: OneHost, attempts: int = 2, patience: float = 0.5) -> tuple[str, StudyState]:
-    plan = Plan([Cell("c", "v", 1, {}, "", 60.0)], HostsTable(), attempts, patience)
+def run(
+    layout: StudyLayout,
+    fleet: OneHost,
+    attempts: int = 2,
+    patience: float = 0.5,
+    hosts: HostsTable = HostsTable(),  # noqa: B008 - frozen
+) -> tuple[str, StudyState]:
+    plan = Plan([Cell("c", "v", 1, {}, "", 60.0)], hosts, attempts, patience)
     with contextlib.closing(Ledger(layout.ledger)) as ledger:
-        head = Head(Subject("s", plan), layout, fleet, ledger=ledger, folded=Fold(), tell=lambda _: None)
+        folded = Fold()
+        for event in read_ledger(layout.ledger) if layout.ledger.stat().st_size else ():
+            folded.add(event)
+        head = Head(Subject("s", plan), layout, fleet, ledger=ledger, folded=folded, tell=lambda _: None)
         outcome = asyncio.run(asyncio.wait_for(head.run(), 60))
     return outcome, fold(read_ledger(layout.ledger))
 
@@ -196,6 +211,33 @@ class TestHead:
         outcome, _ = run(layout, fleet)
         assert outcome == "completed"
         assert fleet.asked >= 4
+        waits = [one for one in read_ledger(layout.ledger) if isinstance(one, events.HostBusy)]
+        assert [(one.host, one.by) for one in waits] == [("a", "other"), ("a", None)]
+
+    @pytest.mark.parametrize(
+        ("exclusive", "shares", "waits"), [(False, True, False), (False, False, True), (True, True, True)]
+    )
+    def test_an_attempt_beside_another_study(
+        self, layout: StudyLayout, *, exclusive: bool, shares: bool, waits: bool
+    ) -> None:
+        """Where both take a part of the host."""
+
+        class Busy(OneHost):
+            asked = started = 0
+
+            async def facts(self, node: Node, scratch: str) -> HostFacts:
+                self.asked += 1
+                known = await super().facts(node, scratch)
+                return replace(known, busy="other", shares=shares) if self.asked < 4 else known
+
+            async def start(self, node: Node, order: Order) -> Look:
+                self.started = self.asked
+                return await super().start(node, order)
+
+        fleet = Busy()
+        outcome, _ = run(layout, fleet, hosts=HostsTable(exclusive=exclusive))
+        assert outcome == "completed"
+        assert (fleet.started > 3) == waits
 
     def test_a_host_whose_clock_was_set_right_is_used(self, layout: StudyLayout) -> None:
         class Late(OneHost):
@@ -210,3 +252,140 @@ class TestHead:
         assert state.hosts["a"].refused is None
         refused = [one for one in read_ledger(layout.ledger) if isinstance(one, events.HostRefused)]
         assert ["clock" in one.why for one in refused] == [True]
+
+    def test_a_host_that_is_reserved_for_another_is_named(
+        self, layout: StudyLayout, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(driver, "UNRESERVED_SECONDS", 0.02)
+
+        class Shared(OneHost):
+            refusals = 0
+
+            async def reserve(self, key: AttemptKey, node: Node, what: Reservation) -> bool:
+                self.refusals += 1
+                assert what.scratch == HostsTable().scratch
+                return self.refusals > 3 and await super().reserve(key, node, what)
+
+            async def reservations(self) -> Sequence[Held]:
+                if self.refusals == 1:
+                    return []
+                return [Held(AttemptKey("x/1", "c", 1), host, made=True, cpus=8, gpus=0) for host in "ab"]
+
+        outcome, state = run(layout, Shared())
+        assert (outcome, state.hosts["a"].reserved_by) == ("completed", None)
+        said = [one.by for one in read_ledger(layout.ledger) if isinstance(one, events.HostReserved)]
+        assert said == ["another program", "study x/1", None]
+
+    def test_a_host_without_an_answer_is_named(self, layout: StudyLayout) -> None:
+        fleet = OneHost(mistakes={"facts": 3})
+        fleet.error = HostLostError
+        outcome, state = run(layout, fleet, patience=30.0)
+        assert (outcome, state.hosts["a"].silent) == ("completed", None)
+        said = [one.why for one in read_ledger(layout.ledger) if isinstance(one, events.HostSilent)]
+        assert said == ["facts is refused", None]
+
+
+class TestOtherCode:
+    """A host with other code of this package, or a head whose own was changed: in words, and nothing is lost."""
+
+    def test_a_host_is_refused(self, layout: StudyLayout) -> None:
+        fleet = OneHost(mistakes={"facts": 10**6})
+        fleet.error = OtherCodeError
+        outcome, state = run(layout, fleet)
+        assert outcome == "incomplete"
+        assert state.hosts["a"].refused == "facts is refused"
+
+    @pytest.mark.parametrize("call", ["look", "facts"])
+    def test_a_host_where_a_cell_runs(self, layout: StudyLayout, call: str) -> None:
+        """It can be continued once both have the same."""
+        fleet = OneHost("running", mistakes={call: 10**6})
+        fleet.error = OtherCodeError
+        key = AttemptKey("s", "c", 1)
+        fleet.attempts[key], fleet.reserved = Look(key, "running"), key
+        with contextlib.closing(Ledger(layout.ledger)) as ledger:
+            ledger.record(events.AttemptPlaced(cell="c", number=1, host="a"))
+        with pytest.raises(OtherCodeError, match=f"aging resume {layout.root}") as caught:
+            run(layout, fleet)
+        assert caught.value.exit_code == ExitCode.INCONCLUSIVE
+        state = fold(read_ledger(layout.ledger))
+        assert (fleet.reserved, state.outcome) == (key, None)
+        assert state.cells["c"].attempts[-1].lost is None
+
+    @pytest.mark.parametrize("call", ["nodes", "facts", "start"])
+    def test_its_own(self, layout: StudyLayout, call: str) -> None:
+        fleet = OneHost(mistakes={call: 1})
+        fleet.error = ChangedCodeError
+        with pytest.raises(ChangedCodeError) as caught:
+            run(layout, fleet)
+        assert caught.value.exit_code == ExitCode.INCONCLUSIVE
+        assert fleet.reserved is None
+
+
+class TestDefect:
+    """A head that ends with a defect: no next one may come, so what needs no host is given back."""
+
+    def test_a_start_that_fails(self, layout: StudyLayout) -> None:
+        class Broken(OneHost):
+            async def start(self, node: Node, order: Order) -> Look:
+                raise RuntimeError(f"a defect at {order.key} on {node.host}")
+
+        fleet = Broken()
+        with pytest.raises(RuntimeError, match="a defect"):
+            run(layout, fleet)
+        assert fleet.reserved is None
+
+    @pytest.mark.parametrize("state", ["running", "completed"])
+    def test_a_running_attempt_keeps_its_host(self, layout: StudyLayout, state: AttemptState) -> None:
+        class Broken(OneHost):
+            """The cluster's own answer is a defect as soon as an attempt is there."""
+
+            async def nodes(self) -> Sequence[Node]:
+                if self.attempts:
+                    self.attempts = {key: replace(look, state=state) for key, look in self.attempts.items()}
+                    self.reserved = next(iter(self.attempts))
+                    self.broken += 1
+                    if self.broken == 1:
+                        raise RuntimeError("a defect")
+                return await super().nodes()
+
+            broken = 0
+
+        fleet = Broken("running")
+        with pytest.raises(RuntimeError, match="a defect"):
+            run(layout, fleet)
+        assert (fleet.reserved is not None) == (state == "running")
+
+    def test_a_start_under_way_keeps_its_host(self, layout: StudyLayout) -> None:
+        class Broken(OneHost):
+            starting = False
+
+            async def start(self, node: Node, order: Order) -> Look:
+                self.starting = True
+                await asyncio.sleep(3600)
+                return await super().start(node, order)
+
+            async def nodes(self) -> Sequence[Node]:
+                if self.starting:
+                    self.starting = False
+                    raise RuntimeError("a defect")
+                return await super().nodes()
+
+        fleet = Broken()
+        with pytest.raises(RuntimeError, match="a defect"):
+            run(layout, fleet)
+        assert fleet.reserved is not None
+
+    def test_a_cluster_that_does_not_answer_any_more(
+        self, layout: StudyLayout, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        class Broken(OneHost):
+            async def start(self, node: Node, order: Order) -> Look:
+                raise RuntimeError(f"a defect at {order.key} on {node.host}")
+
+            async def reservations(self) -> Sequence[Held]:
+                await asyncio.sleep(3600)
+                return ()
+
+        monkeypatch.setattr(driver, "GIVE_BACK_SECONDS", 0.05)
+        with pytest.raises(RuntimeError, match="a defect"):
+            run(layout, Broken())

@@ -73,6 +73,7 @@ def fill(file: Path) -> None:
 
 
 class TestStart:
+    @pytest.mark.thorough
     def test_a_campaign_to_its_end_and_away(self, order: Callable[..., Order], scratch: Path) -> None:
         begun = start(HOST, order(duration="4s"))
         assert (begun.state, begun.why) == ("running", None)
@@ -106,6 +107,7 @@ class TestStart:
         assert seen(scratch).state == "absent"
         assert sorted(path.name for path in (scratch / HOST).iterdir()) == ["disk", "lock"]
 
+    @pytest.mark.thorough
     def test_what_a_removed_folder_has_left_running_is_ended_first(
         self, order: Callable[..., Order], scratch: Path
     ) -> None:
@@ -156,16 +158,19 @@ class TestStart:
         assert path in (refused.why or "")
         assert seen(scratch).state == "absent"
 
+    @pytest.mark.thorough
     def test_a_busy_host(self, order: Callable[..., Order], scratch: Path) -> None:
         other = AttemptKey("t", "w-r1", 1)
         assert start(HOST, order()).state == "running"
-        assert facts(HOST, str(scratch), time.time()).busy == "study s, v-r1, attempt 1"
+        known = facts(HOST, str(scratch), time.time())
+        assert (known.busy, known.shares) == ("study s, v-r1, attempt 1", False)
         refused = start(HOST, order(other, exclusive=False))
         assert refused.state == "refused"
         assert "study s" in (refused.why or "")
         assert seen(scratch, other).state == "absent"
         assert start("b", order(other)).state == "running"  # another host, though the same disk
 
+    @pytest.mark.thorough
     def test_input_files_beside_the_campaign(self, order: Callable[..., Order]) -> None:
         asked = order()
         text = asked.campaign.replace(
@@ -196,6 +201,7 @@ sys.stdin.read()
 
 
 class TestKills:
+    @pytest.mark.thorough
     def test_no_signal_is_blocked(self, order: Callable[..., Order], scratch: Path, tmp_path: Path) -> None:
         """A worker of a cluster may have SIGINT blocked, which its children inherit; a stop is one."""
         file = tmp_path / "campaign.toml"
@@ -210,6 +216,7 @@ class TestKills:
         wait_for(lambda: seen(scratch).state != "running", "still runs")
         assert seen(scratch).state == "interrupted"
 
+    @pytest.mark.thorough
     def test_the_priority_of_the_starters_parent(
         self, order: Callable[..., Order], scratch: Path, tmp_path: Path
     ) -> None:
@@ -242,6 +249,7 @@ class TestKills:
         assert seen(scratch).state == "running"
         wait_for(lambda: seen(scratch).state == "completed", "not in time", 90)
 
+    @pytest.mark.thorough
     def test_the_starter_is_killed_while_it_starts(
         self, order: Callable[..., Order], scratch: Path, tmp_path: Path
     ) -> None:
@@ -255,6 +263,7 @@ class TestKills:
         assert begun.state == "running"
         assert len(list((scratch / HOST).glob("*/*/*/results/*/*/journal.jsonl"))) == 1
 
+    @pytest.mark.thorough
     def test_the_runner_is_killed(self, order: Callable[..., Order], scratch: Path) -> None:
         begun = start(HOST, order(duration="20s"))
         assert begun.runner is not None
@@ -282,6 +291,7 @@ class TestKills:
         refused = resume(HOST, KEY, str(scratch))
         assert (refused.state, refused.resumable) == ("completed", False)
 
+    @pytest.mark.thorough
     def test_stopped_and_resumed(self, order: Callable[..., Order], scratch: Path) -> None:
         start(HOST, order(duration="20s"))
         stop(HOST, KEY, str(scratch))
@@ -295,6 +305,7 @@ class TestKills:
         assert stop(HOST, KEY, str(scratch)).state == "interrupted"
         assert resume(HOST, KEY, str(scratch)).state == "running"
 
+    @pytest.mark.thorough
     def test_a_full_disk(self, order: Callable[..., Order], tmp_path: Path) -> None:
         """A tmpfs of its own fills up: the campaign halts in order and says so; with room it goes on."""
         folder = tmp_path / "small"

@@ -105,6 +105,43 @@ def test_levels_in_any_form_of_toml(write: Write, campaign: str) -> None:
     assert tomllib.loads(cell.campaign) == wanted
 
 
+CLASSES = GOOD.replace('arrivals = { kind = "poisson", rate = 8.0 }\n', "") + "".join(
+    f'[[load.class]]\nname = "{name}"\narrivals = {{ kind = "poisson", rate = 2.0 }}\n' for name in ("chat", "batch")
+)
+
+
+@pytest.mark.parametrize(
+    ("key", "level", "campaign", "wanted"),
+    [
+        ("seed", "7", GOOD, {"seed": 7}),
+        ("duration", '"2m"', GOOD, {"duration": "2m"}),
+        ("sampling.process", '"5s"', GOOD, {"sampling": {"process": "5s"}}),
+        ("analysis.q", "0.2", GOOD, {"analysis": {"q": 0.2}}),
+        ("model.preset", '"tiny"', GOOD, {"model": {"preset": "tiny"}}),
+        ("watchdogs", "{ inode_floor = 10 }", GOOD, {"watchdogs": {"inode_floor": 10}}),
+    ],
+)
+def test_any_key_of_the_campaign_has_levels(write: Write, key: str, level: str, campaign: str, wanted: object) -> None:
+    (cell,) = cells_of(load_study(write(f'{STUDY}[matrix]\n"{key}" = [{level}]', campaign), KINDS))
+    assert tomllib.loads(cell.campaign) == {**tomllib.loads(campaign), **wanted}  # type: ignore[dict-item]
+
+
+def test_a_table_of_a_list_is_found_by_its_name(write: Write) -> None:
+    study = load_study(write(f'{STUDY}[matrix]\n"load.class[batch].arrivals.rate" = [1.0, 4.0]', CLASSES), KINDS)
+    rates = [[one.arrivals.rate for one in variant.campaign.load.classes] for variant in study.variants]  # type: ignore[union-attr]
+    assert rates == [[2.0, 1.0], [2.0, 4.0]]
+    found = wrong(write(f'{STUDY}[matrix]\n"load.class[bach].priority" = [1]', CLASSES))
+    assert "did you mean 'batch'?" in found['matrix."load.class[bach].priority"'].what
+
+
+def test_the_environment_of_a_deployment(write: Write) -> None:
+    study = load_study(write(f'{STUDY}[matrix]\n"deployment[b].env.OMP_NUM_THREADS" = ["1", "2"]'), KINDS)
+    assert [variant.campaign.deployment[1].env for variant in study.variants] == [
+        {"OMP_NUM_THREADS": "1"},
+        {"OMP_NUM_THREADS": "2"},
+    ]
+
+
 def test_without_a_matrix_the_campaign_is_as_it_was_given(write: Write) -> None:
     study = load_study(write(f"{STUDY}replicates = 3"), KINDS)
     assert [(cell.name, cell.campaign) for cell in cells_of(study)] == [(f"v01-r0{n}", GOOD) for n in (1, 2, 3)]
@@ -159,8 +196,20 @@ def test_a_mistake_of_a_combination_names_it(write: Write) -> None:
         (f"[matrix]\n{CACHE} = [1, 1]", f"matrix.{CACHE}", "duplicate-name"),
         ('[matrix]\n"deployment[c].x" = [1]', 'matrix."deployment[c].x"', "unknown-name"),
         ('[matrix]\n"deployment.name" = ["x"]', 'matrix."deployment.name"', "unknown-name"),
-        ('[matrix]\n"seed" = [1]', 'matrix."seed"', "invalid-value"),
-        ('[matrix]\n"load.arrivals.rate.x" = [1, 2]', "campaign", "wrong-type"),
+        ('[matrix]\n"load.arrivals.rate.x" = [1, 2]', 'matrix."load.arrivals.rate.x"', "wrong-type"),
+        ('[matrix]\n"seed.x" = [1, 2]', 'matrix."seed.x"', "wrong-type"),
+        ("[matrix]\nseeds = [1]", 'matrix."seeds"', "unknown-key"),
+        ("[matrix]\nwatchdogs = [{ load = 1 }]", 'matrix."watchdogs"', "unknown-key"),
+        ('[matrix]\n"analysis.qq" = [1]', 'matrix."analysis.qq"', "unknown-key"),
+        ('[matrix]\n"sampling.procss" = ["1s"]', 'matrix."sampling.procss"', "unknown-name"),
+        ('[matrix]\n"deployments.b.packages" = [[]]', 'matrix."deployments.b.packages"', "unknown-key"),
+        ('[matrix]\n"deployment.b.packages" = [[]]', 'matrix."deployment.b.packages"', "unknown-name"),
+        ('[matrix]\n"load.class[chat].priority" = [1]', 'matrix."load.class[chat].priority"', "unknown-name"),
+        ('[matrix]\nname = ["x"]', 'matrix."name"', "conflict"),
+        ("[matrix]\ndeployment = [1]", 'matrix."deployment"', "conflict"),
+        ('[matrix]\n"a b" = [1]', 'matrix."a b"', "invalid-value"),
+        (f'[matrix]\n{CACHE} = [1]\n"deployment.cache_ram_mib" = [2]', 'matrix."deployment.cache_ram_mib"', "conflict"),
+        ('[matrix]\n"analysis.q" = [0.1]\nanalysis = [{ q = 0.2 }]', 'matrix."analysis"', "conflict"),
         ('files = ["../campaign.toml"]', "files", "invalid-value"),
         ('files = ["/etc/passwd"]', "files", "invalid-value"),
         ('files = ["campaign.toml"]', "files", "invalid-value"),
@@ -172,6 +221,8 @@ def test_a_mistake_of_a_combination_names_it(write: Write) -> None:
         ("[hosts]\ncpus = 2", "hosts.cpus", "conflict"),
         ("[hosts]\nexclusive = false\ngpus = 1\ndevices = 2", "hosts.gpus", "conflict"),
         ('[hosts]\ngpus = 0\naccelerator = "H100"', "hosts.accelerator", "conflict"),
+        ("replicates = 2\n[hosts]\nexclusive = false\napart = false", "hosts.exclusive", "conflict"),
+        (f"[matrix]\n{CACHE} = [0, 64]\n[hosts]\nexclusive = false", "hosts.exclusive", "conflict"),
         ("replicates = 3\n[hosts]\ncount = 2", "hosts.count", "conflict"),
         ('[hosts]\nexclusive = "yes"', "hosts.exclusive", "wrong-type"),
     ],
@@ -179,6 +230,11 @@ def test_a_mistake_of_a_combination_names_it(write: Write) -> None:
 def test_a_mistake_has_its_key(write: Write, text: str, where: str, code: str) -> None:
     found = wrong(write(f"{STUDY}{text}\n"))
     assert {name: one.code for name, one in found.items()} == {where: code}
+
+
+@pytest.mark.parametrize("hosts", ["exclusive = true\napart = false", "exclusive = false"])
+def test_a_port_of_cells_that_share_no_host(write: Write, hosts: str) -> None:
+    assert load_study(write(f"{STUDY}replicates = 2\n[hosts]\n{hosts}\n"), KINDS).file.replicates == 2
 
 
 def test_all_mistakes_are_reported_at_once(write: Write) -> None:

@@ -65,6 +65,7 @@ class TestOptions:
 
 
 class TestCell:
+    @pytest.mark.thorough
     def test_to_its_end_once(self, cli: Aging, aging: Aging, study: Callable[..., Path], tmp_path: Path) -> None:
         file = study()
         done = aging("run", file, "--cell", "0", "--study", "7")
@@ -83,6 +84,7 @@ class TestCell:
         assert result is not None
         assert (result.number, result.state, result.collected) == (1, "completed", True)
 
+    @pytest.mark.thorough
     def test_interrupted_in_its_analysis(
         self, cli: Aging, aging: Aging, study: Callable[..., Path], tmp_path: Path
     ) -> None:
@@ -98,6 +100,7 @@ class TestCell:
         (cell,) = fold(read_ledger(ledger)).cells.values()
         assert cell.result is not None
 
+    @pytest.mark.thorough
     def test_killed_and_run_again(
         self,
         aging: Aging,
@@ -121,6 +124,7 @@ class TestCell:
         assert kinds.count("campaign_resumed") == 1
         assert kinds[-1] == "campaign_completed"
 
+    @pytest.mark.thorough
     def test_an_attempt_of_another_host(
         self, cli: Aging, aging: Aging, study: Callable[..., Path], tmp_path: Path
     ) -> None:
@@ -155,6 +159,7 @@ class TestCell:
         assert done.returncode == 2
         assert "--study" in done.stderr
 
+    @pytest.mark.thorough
     def test_several_jobs_at_once(
         self, start_aging: Callable[..., subprocess.Popen[str]], study: Callable[..., Path], tmp_path: Path
     ) -> None:

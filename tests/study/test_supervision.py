@@ -8,9 +8,10 @@ import pytest
 
 from aging.study import events
 from aging.study.cells import Cell
+from aging.study.commands import AttemptId
 from aging.study.schema import HostsTable
 from aging.study.supervision import Plan, View, decide, look_pause
-from tests.study.virtual_fleet import World
+from tests.study.virtual_fleet import VirtualAttempt, World
 
 HOUR = 3600.0
 
@@ -37,7 +38,7 @@ def check(world: World) -> None:
     for cell in world.plan.cells:
         state = world.state.cells[cell.name]
         assert (state.result is None) == (state.given_up is not None), state
-        assert len(state.attempts) <= world.plan.attempts
+        assert len(state.attempts) - state.before <= world.plan.attempts
         assert [one.number for one in state.attempts] == [*range(1, len(state.attempts) + 1)]
         whole = [
             one
@@ -77,6 +78,24 @@ class TestDecide:
         world.run(1e6)
         check(world)
         assert used == [2]
+
+    @pytest.mark.parametrize(("cpus", "together", "hours"), [(4.0, 2, 9), (2.0, 4, 5), (8.0, 1, 17)])
+    def test_cells_share_a_host(self, cpus: float, together: int, hours: int) -> None:
+        world = World(plan(4, exclusive=False, cpus=cpus, count=1), ["a", "b"])
+        most: list[int] = []
+
+        def count() -> None:
+            used = [sum(one.state == "running" for one in host.attempts.values()) for host in world.hosts.values()]
+            assert min(used) == 0
+            most.append(max(used))
+
+        for hour in range(20):
+            world.at((hour + 0.9) * HOUR, count)
+        world.run(1e6)
+        check(world)
+        assert len(counted(world)) == 4
+        assert max(most) == together
+        assert world.now - 1000 < hours * HOUR
 
     def test_a_host_that_returns_in_time_is_adopted(self) -> None:
         world = World(plan(1), ["a"])
@@ -165,6 +184,26 @@ class TestDecide:
         assert {one.host for one in world.state.cells["c0"].attempts} == {"a", "b"}
         assert "all 2 attempts failed" in (missing(world)["c0"] or "")
 
+    def test_a_resumed_study_tries_again_what_was_given_up(self) -> None:
+        world = World(plan(1, attempts=2), ["a", "b"])
+        for host in world.hosts.values():
+            host.outcome = "failed"
+        world.run(1e6)
+        assert len(world.state.cells["c0"].attempts) == 2
+        world.finished = False
+        world.begin()
+        world.run(1e6)
+        check(world)
+        assert "all 4 attempts failed" in (missing(world)["c0"] or "")
+        for host in world.hosts.values():
+            host.outcome = None
+        world.finished = False
+        world.begin()
+        world.begin()  # the second head was killed at once
+        world.run(1e6)
+        check(world)
+        assert (len(world.state.cells["c0"].attempts), counted(world)) == (5, ["c0"])
+
     def test_without_any_host_cells_are_given_up_after_patience(self) -> None:
         world = World(plan(2), [])
         world.run(1e6)
@@ -179,6 +218,18 @@ class TestDecide:
         assert world.finished
         assert "560" in (world.state.hosts["a"].refused or "")
         assert "a: its NVIDIA driver" in (missing(world)["c0"] or "")
+
+    def test_a_host_of_another_study_is_asked_ever_more_rarely(self) -> None:
+        """Each time costs the cell that is measured there a second of CPU."""
+        world, other = World(plan(1), ["a"]), AttemptId("other", 1)
+        world.hosts["a"].attempts[other] = VirtualAttempt(10 * 3600.0, since=world.now)
+        world.run(until=world.now + 30 * 3600)
+        assert world.finished
+        busy = [one for one in world.ledger if isinstance(one, events.HostBusy)]
+        assert [one.by for one in busy] == [str(other), None]
+        before = [when for when in world.inspections if when < busy[1].wall]
+        assert len(before) < 60
+        assert busy[1].wall - busy[0].wall < 10 * 3600 + 950
 
     def test_a_killed_head_goes_on_from_its_ledger(self) -> None:
         world = World(plan(3), ["a", "b", "c"])

@@ -98,6 +98,7 @@ class World:
         self.finished = False
         self.decisions = 0
         self.both: list[str] = []
+        self.inspections: list[float] = []
         self._queue: list[tuple[float, int, Callable[[], None]]] = []
         self._count = itertools.count()
         self._life = 0
@@ -249,6 +250,7 @@ class World:
     # Answers
 
     def _inspected(self, node: Node, told: HostFacts) -> None:
+        self.inspections.append(self.now)
         known = self.state.hosts.get(node.host)
         if known is None or known.facts is None or known.facts.disk != told.disk:
             self.record(events.HostSeen(facts=replace(told, busy=None)))
@@ -305,6 +307,8 @@ class World:
 
     def _reserve(self, name: str, at: AttemptId) -> bool:
         host = self.hosts[name]
+        if not self.plan.hosts.exclusive:  # there is room: that of every cell is counted by who decides
+            return True
         if host.reserved not in (None, at):
             return False
         for other in self.hosts.values():
@@ -322,6 +326,8 @@ class World:
             one.state = host.outcome
 
     def _exclusive(self, host: VirtualHost, at: AttemptId) -> None:
+        if not self.plan.hosts.exclusive:
+            return
         self.both += [f"{at} beside {other} on {host.name}" for other, one in host.attempts.items()
                       if one.state == "running" and other != at]  # fmt: skip
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from aging.tables.reader import read
 from tests.tables.generated import SHAPES, TIMES, VALUES, assert_read, impossible, make
 
-QUICK = settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+QUICK = settings(suppress_health_check=list(HealthCheck))
 LONG = settings(max_examples=1000, deadline=None, suppress_health_check=list(HealthCheck))
 FILES = {
     "time": st.sampled_from(sorted(TIMES)),

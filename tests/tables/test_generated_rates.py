@@ -42,6 +42,7 @@ def check(time: str, value: str, shape: str, restarts: int, seed: int) -> None:
     assert found.rate.rate * 3600 == pytest.approx(made.per_hour, rel=0.05), made.about
 
 
+@pytest.mark.thorough
 @QUICK
 @given(**FILES)
 def test_rates_of_generated_files(time: str, value: str, shape: str, restarts: int, seed: int) -> None:

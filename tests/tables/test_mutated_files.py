@@ -71,7 +71,7 @@ def assert_survived(seed: int, folder: Path) -> None:
     assert time.process_time() - begin < LONGEST_SECONDS, seed
 
 
-@pytest.mark.parametrize("block", range(3))
+@pytest.mark.parametrize("block", [0, *(pytest.param(block, marks=pytest.mark.thorough) for block in (1, 2))])
 def test_damaged_files(block: int) -> None:
     with TemporaryDirectory() as folder:
         for seed in range(100 * block, 100 * (block + 1)):

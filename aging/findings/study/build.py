@@ -12,10 +12,9 @@ from aging.campaign.schema import AnalysisTable
 from aging.core.format import utc
 from aging.core.metrics import is_engine_series, is_tail
 from aging.core.records import HARNESS
-from aging.findings.findings_file import read_findings
 from aging.findings.study.differences import differences
 from aging.findings.study.estimates import CountedCell, Group, groups
-from aging.findings.study.evidence import cell_outcomes, not_counted
+from aging.findings.study.evidence import cell_findings, cell_outcomes, not_counted
 from aging.findings.study.facts import differing
 from aging.findings.study.hosts import host_effects
 from aging.findings.study.pooled import pooled_finding, under_control
@@ -31,32 +30,44 @@ from aging.study.state import StudyState, fold
 _CLOCK_SECONDS = 1.0
 
 
-def analyze_study(root: Path) -> StudyFindings:
+def analyze_study(root: Path, failed: Mapping[str, str] | None = None) -> StudyFindings:
     """The findings of a study's folder as its cells stand now. Writes nothing; raises ResultsError for another path.
 
-    Of every cell the ``findings.json`` of the attempt that counts is read; the other attempts are in no rate.
+    Of every cell the ``findings.json`` of the attempt that counts is read; the other attempts are in no rate. A cell
+    whose campaign or findings cannot be read is missing, with the reason; so is one that could not be analyzed just
+    now: ``failed`` has the reasons by cell.
     """
     layout = StudyLayout(root)
     plan = read_plan(layout)
-    state = fold(read_ledger(layout.ledger)) if layout.ledger.exists() else StudyState()
-    found = {
-        name: findings
-        for name, cell in state.cells.items()
-        if cell.result is not None
-        and (findings := read_findings(layout.attempt(name, cell.result.number) / layout.findings.name)) is not None
-    }
-    return study_findings(plan.file.name, plan.cells, state, found, layout)
+    state = fold(read_ledger(layout.ledger))
+    found: dict[str, Findings] = {}
+    unread = dict(failed or {})
+    for name, cell in state.cells.items():
+        if cell.result is None or name in unread:
+            continue
+        read = cell_findings(layout, name, cell.result.number)
+        if isinstance(read, str):
+            unread[name] = read
+        else:
+            found[name] = read
+    return study_findings(plan.file.name, plan.cells, state, found, layout, unread)
 
 
-def study_findings(
-    name: str, cells: Sequence[Cell], state: StudyState, found: Mapping[str, Findings], layout: StudyLayout
+def study_findings(  # noqa: PLR0913, PLR0917 - what a study is, and what of it could be read
+    name: str,
+    cells: Sequence[Cell],
+    state: StudyState,
+    found: Mapping[str, Findings],
+    layout: StudyLayout,
+    unread: Mapping[str, str],
 ) -> StudyFindings:
     """The findings of a study with these ``cells`` in this ``state``.
 
-    ``found`` has the findings of the counting attempt of every cell whose findings could be read.
+    ``found`` has the findings of the counting attempt of every cell whose findings could be read, ``unread`` why those
+    of others could not.
     """
     level = _level(cells)
-    outcomes = cell_outcomes(cells, state, layout, found.keys())
+    outcomes = cell_outcomes(cells, state, layout, unread)
     hosts = {one.cell: one for one in outcomes if one.status == "counted"}
     counted = [
         CountedCell(cell, one.host or "", one.attempt or 0, found[cell.name])

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, get_args
 
-from aging.findings.study.estimates import Group, observations
-from aging.findings.study.types import VariantDifference
+from aging.findings.study.estimates import Group, observations, rated_cells
+from aging.findings.study.types import RateDifference, RateName, VariantDifference
 from aging.stats import hierarchical_fdr
 from aging.stats.difference.uncertain import Uncertain, of_limits, pooled
 from aging.stats.difference.welch import Difference, difference, itself
@@ -25,26 +25,66 @@ class _Pair:
     other: Cell
 
 
+@dataclass(frozen=True, slots=True)
+class _Compared:
+    """The difference in one rate, its limits where it has any, and on how many hosts both were measured."""
+
+    value: float
+    limits: tuple[float | None, float | None] | None
+    p: float | None
+    paired: int
+    notes: tuple[str, ...]
+    q: float | None = None
+
+
 def differences(cells: Sequence[Cell], groups: Sequence[Group]) -> list[VariantDifference]:
     """Every level of every key against the first of its key, all other levels equal, in every indicator.
 
-    The q are those of one hierarchical control: pairs of variants first, then their indicators.
+    The q are those of one hierarchical control a rate: pairs of variants first, then their indicators.
     """
-    pairs = list(_pairs(cells))
-    found = {
-        number: [one for group in groups if (one := _compared(pair, group)) is not None]
-        for number, pair in enumerate(pairs)
-    }
-    families = {str(number): [one.p for one in ones] for number, ones in found.items() if ones}
-    if not families:
-        return []
-    adjusted = hierarchical_fdr(families)
+    asked = [(pair, group) for pair in _pairs(cells) for group in groups]
+    per_hour = _controlled(asked, None)
+    others = {name: _controlled(asked, name) for name in get_args(RateName)}
     return [
-        replace(one, q=None if math.isnan(q) else float(q))
-        for number, ones in found.items()
-        if ones
-        for one, q in zip(ones, adjusted[str(number)], strict=True)
+        VariantDifference(
+            key=pair.key,
+            baseline_level=pair.baseline.levels[pair.key],
+            other_level=pair.other.levels[pair.key],
+            baseline=pair.baseline.variant,
+            other=pair.other.variant,
+            deployment=group.deployment,
+            indicator=group.indicator,
+            per_hour=found.value,
+            ci_per_hour=found.limits,
+            p=found.p,
+            q=found.q,
+            paired_hosts=found.paired,
+            note_codes=found.notes,
+            rates=[
+                RateDifference(name, other.value, other.limits, other.p, other.q, other.paired, other.notes)
+                for name, all_others in others.items()
+                if (other := all_others[place]) is not None
+            ],
+        )
+        for place, ((pair, group), found) in enumerate(zip(asked, per_hour, strict=True))
+        if found is not None
     ]
+
+
+def _controlled(asked: Sequence[tuple[_Pair, Group]], rate: RateName | None) -> list[_Compared | None]:
+    """The differences in one rate with their q; None where one of both variants has no such rate with noise."""
+    found = [_compared(pair, group, rate) for pair, group in asked]
+    families: dict[str, list[int]] = {}
+    for place, ((pair, _), one) in enumerate(zip(asked, found, strict=True)):
+        if one is not None:
+            families.setdefault(f"{pair.baseline.variant}\n{pair.other.variant}", []).append(place)
+    p = {name: [one.p for place in places if (one := found[place]) is not None] for name, places in families.items()}
+    adjusted = hierarchical_fdr(p) if p else {}
+    for name, places in families.items():
+        for place, q in zip(places, adjusted[name], strict=True):
+            if (one := found[place]) is not None and not math.isnan(q):
+                found[place] = replace(one, q=float(q))
+    return found
 
 
 def _pairs(cells: Sequence[Cell]) -> Iterator[_Pair]:
@@ -64,10 +104,10 @@ def _pairs(cells: Sequence[Cell]) -> Iterator[_Pair]:
                 yield _Pair(key, baseline, other)
 
 
-def _compared(pair: _Pair, group: Group) -> VariantDifference | None:
+def _compared(pair: _Pair, group: Group, rate: RateName | None) -> _Compared | None:
     """None where one of both has no rate with noise."""
     first, second = (
-        observations([one for one in group.of(variant) if one.voting])
+        observations(rated_cells([one for one in group.of(variant) if one.voting], rate))
         for variant in (pair.baseline.variant, pair.other.variant)
     )
     if not first or not second:
@@ -86,22 +126,10 @@ def _compared(pair: _Pair, group: Group) -> VariantDifference | None:
         notes.append("host_confounded")
     else:
         found = difference(_over_hosts(first), _over_hosts(second))
-    apart = _over_hosts(second).value - _over_hosts(first).value
-    return VariantDifference(
-        key=pair.key,
-        baseline_level=pair.baseline.levels[pair.key],
-        other_level=pair.other.levels[pair.key],
-        baseline=pair.baseline.variant,
-        other=pair.other.variant,
-        deployment=group.deployment,
-        indicator=group.indicator,
-        per_hour=apart if found is None else found.value,
-        ci_per_hour=None if found is None else (_finite(found.low), _finite(found.high)),
-        p=None if found is None else found.p,
-        q=None,
-        paired_hosts=paired,
-        note_codes=tuple(notes),
-    )
+    if found is None:
+        apart = _over_hosts(second).value - _over_hosts(first).value
+        return _Compared(apart, None, None, paired, tuple(notes))
+    return _Compared(found.value, (_finite(found.low), _finite(found.high)), found.p, paired, tuple(notes))
 
 
 def _on(seen: Sequence[Observation], host: str) -> Uncertain:

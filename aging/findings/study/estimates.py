@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import stdtrit
 
-from aging.findings.study.types import CellEstimate
+from aging.findings.study.types import CellEstimate, RateName
 from aging.findings.types import Finding, Findings
 from aging.stats.host_effects import Observation
 from aging.study.cells import Cell
 
 _Z975 = 1.96
 _FINEST = 0.1
+_AXES: Mapping[RateName, str] = {"current_per_request": "requests", "current_per_token": "tokens"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +29,27 @@ class CountedCell:
 
 
 @dataclass(frozen=True, slots=True)
+class Rated:
+    """A rate with its interval and its standard error."""
+
+    value: float
+    ci: tuple[float, float]
+    error: float
+
+
+@dataclass(frozen=True, slots=True)
 class Measured:
-    """One cell's estimate, and the standard error of its rate; None where the cell has no rate to use."""
+    """One cell's estimate; ``rated`` is its slope per hour, None where the cell has none to use, ``rates`` the others.
+
+    ``axis`` is what its growth follows: ``seconds``, ``requests`` or ``tokens``, None where that is not known.
+    """
 
     variant: str
     estimate: CellEstimate
-    error: float | None
+    rated: Rated | None
+    rates: Mapping[RateName, Rated]
+    axis: str | None
+    minimum_detectable: float | None
 
     @property
     def voting(self) -> bool:
@@ -64,38 +80,67 @@ def groups(counted: Sequence[CountedCell]) -> list[Group]:
     return [Group(*place, measured) for place, measured in sorted(found.items())]
 
 
-def observations(measured: Sequence[Measured]) -> list[Observation]:
-    """The rates with their errors; those without a rate are left out.
+def rated_cells(measured: Sequence[Measured], name: RateName | None = None) -> list[tuple[Measured, Rated]]:
+    """The cells that have a rate, by default the slope per hour.
+
+    A current rate per request or token only where the growth follows that in all cells of a variant: what it follows
+    was chosen by the data of a cell, and a mean over the cells that chose alike would be of those alone.
+    """
+    if name is None:
+        return [(one, one.rated) for one in measured if one.rated is not None]
+    axis = _AXES.get(name)
+    mixed = {one.variant for one in measured if axis is not None and one.axis not in (None, axis)}
+    return [(one, one.rates[name]) for one in measured if name in one.rates and one.variant not in mixed]
+
+
+def observations(cells: Sequence[tuple[Measured, Rated]]) -> list[Observation]:
+    """Rates with their errors.
 
     As replicas are pooled: a rate without noise has a tenth of the least other error. Empty where no rate has noise.
     """
-    usable = [(one, one.estimate.per_hour, one.error) for one in measured]
-    rates = [(one, rate, error) for one, rate, error in usable if rate is not None and error is not None]
-    least = min((error for *_, error in rates if error > 0), default=None)
+    least = min((rated.error for _, rated in cells if rated.error > 0), default=None)
     if least is None:
         return []
     return [
-        Observation(one.variant, one.estimate.host, rate, max(error, _FINEST * least)) for one, rate, error in rates
+        Observation(one.variant, one.estimate.host, rated.value, max(rated.error, _FINEST * least))
+        for one, rated in cells
     ]
 
 
 def _measured(one: CountedCell, finding: Finding, broken: bool) -> Measured:
-    rate, interval = finding.slope_per_hour, finding.ci_per_hour
-    usable = not broken and rate is not None and interval is not None and bool(np.all(np.isfinite(interval)))
-    reason = "cell_broken" if broken else None if usable else "no_rate"
+    width = 2 * _quantile(finding)
+    rated = None if broken else _rated(finding.slope_per_hour, finding.ci_per_hour, width)
     estimate = CellEstimate(
         cell=one.cell.name,
         replicate=one.cell.replicate,
         host=one.host,
         attempt=one.attempt,
         verdict=finding.verdict,
-        per_hour=rate,
-        ci_per_hour=interval,
+        per_hour=finding.slope_per_hour,
+        ci_per_hour=finding.ci_per_hour,
         p=finding.p,
-        reason=reason,
+        reason="cell_broken" if broken else "no_rate" if rated is None else None,
     )
-    error = None if interval is None or not usable else (interval[1] - interval[0]) / (2 * _quantile(finding))
-    return Measured(one.cell.variant, estimate, error)
+    given = {name: _rated(*pair, width) for name, pair in _others(finding) if not broken}
+    rates = {name: found for name, found in given.items() if found is not None}
+    least = None if broken else finding.minimum_detectable_per_hour
+    return Measured(one.cell.variant, estimate, rated, rates, finding.growth_axis, least)
+
+
+def _others(finding: Finding) -> Iterator[tuple[RateName, tuple[float | None, tuple[float, float] | None]]]:
+    yield "per_request", (finding.slope_per_request, finding.ci_per_request)
+    yield "per_token", (finding.slope_per_token, finding.ci_per_token)
+    yield "current_per_hour", (finding.current_per_hour, finding.current_ci_per_hour)
+    for name, axis in _AXES.items():
+        if finding.growth_axis == axis:
+            yield name, (finding.current_per_unit, finding.current_ci_per_unit)
+
+
+def _rated(value: float | None, interval: tuple[float, float] | None, width: float) -> Rated | None:
+    """A rate whose interval is ``width`` standard errors wide; None where either is not known."""
+    if value is None or interval is None or not np.all(np.isfinite((value, *interval))):
+        return None
+    return Rated(value, interval, (interval[1] - interval[0]) / width)
 
 
 def _quantile(finding: Finding) -> float:

@@ -2,19 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
+from aging.core.errors import ResultsError
+from aging.findings.findings_file import read_findings
 from aging.findings.study.types import AttemptOutcome, CellOutcome
+from aging.findings.types import Findings
+from aging.store.results import open_results
 from aging.study.cells import Cell
 from aging.study.layout import StudyLayout
 from aging.study.state import Attempt, CellState, StudyState
 
 
+def cell_findings(layout: StudyLayout, cell: str, number: int) -> Findings | str:
+    """The findings of an attempt, or in a sentence why they cannot be used.
+
+    Its journal and its manifest must be readable, too: of another campaign than the one that is there nothing is known.
+    """
+    root = layout.attempt(cell, number)
+    folder = root.relative_to(layout.root).as_posix()
+    try:
+        open_results(root)
+    except ResultsError as error:
+        return str(error).replace(str(root), folder)
+    found = read_findings(root / layout.findings.name)
+    if found is None:
+        return f"{folder} has no findings.json that can be read. Run: aging analyze {folder}"
+    return found if found.findings else f"{folder} has no readable samples of a load: no series could be analyzed."
+
+
 def cell_outcomes(
-    cells: Sequence[Cell], state: StudyState, layout: StudyLayout, readable: Collection[str]
+    cells: Sequence[Cell], state: StudyState, layout: StudyLayout, unread: Mapping[str, str]
 ) -> list[CellOutcome]:
-    """Every planned cell, in the order of the plan. ``readable`` are the cells whose findings could be read."""
-    return [_outcome(cell, state.cells.get(cell.name, CellState(cell.name)), layout, readable) for cell in cells]
+    """Every planned cell, in the order of the plan. ``unread``: why the findings of a cell cannot be used."""
+    return [_outcome(cell, state.cells.get(cell.name, CellState(cell.name)), layout, unread) for cell in cells]
 
 
 def not_counted(cells: Sequence[Cell], state: StudyState, layout: StudyLayout) -> list[AttemptOutcome]:
@@ -45,10 +66,10 @@ def _others(cell: CellState) -> Iterator[Attempt]:
             yield attempt
 
 
-def _outcome(cell: Cell, state: CellState, layout: StudyLayout, readable: Collection[str]) -> CellOutcome:
+def _outcome(cell: Cell, state: CellState, layout: StudyLayout, unread: Mapping[str, str]) -> CellOutcome:
     counted = state.result
     last = counted or (state.attempts[-1] if state.attempts else None)
-    status, why = _status(cell, state, layout, readable)
+    status, why = _status(state, unread.get(cell.name))
     return CellOutcome(
         cell=cell.name,
         variant=cell.variant,
@@ -63,13 +84,9 @@ def _outcome(cell: Cell, state: CellState, layout: StudyLayout, readable: Collec
     )
 
 
-def _status(cell: Cell, state: CellState, layout: StudyLayout, readable: Collection[str]) -> tuple[str, str | None]:
-    counted = state.result
-    if counted is not None:
-        if cell.name in readable:
-            return "counted", None
-        folder = _relative(layout, cell.name, counted)
-        return "no_findings", f"{folder} has no findings.json that can be read. Run: aging analyze {folder}"
+def _status(state: CellState, unread: str | None) -> tuple[str, str | None]:
+    if state.result is not None:
+        return ("counted", None) if unread is None else ("no_findings", unread)
     if state.given_up is not None:
         return "given_up", state.given_up
     if not state.attempts:

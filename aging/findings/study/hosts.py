@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from aging.findings.study.estimates import Group, observations
+from aging.findings.study.estimates import Group, observations, rated_cells
 from aging.findings.study.types import HostEffect
 from aging.stats import hierarchical_fdr
 from aging.stats.host_effects import Deviation, host_deviations
@@ -29,7 +29,7 @@ def host_effects(groups: Sequence[Group], level: float) -> list[HostEffect]:
 
 
 def _deviations(group: Group) -> list[Deviation]:
-    seen = observations([one for one in group.measured if one.voting])
+    seen = observations(rated_cells([one for one in group.measured if one.voting]))
     return host_deviations(seen) if seen else []
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from statistics import fmean
+from statistics import fmean, median
+from typing import Any, get_args
 
 import numpy as np
 from scipy.special import ndtri
 
-from aging.findings.study.estimates import Group, Measured, observations
-from aging.findings.study.types import StudyFinding
+from aging.findings.study.estimates import Group, Measured, observations, rated_cells
+from aging.findings.study.types import CellRate, RateName, StudyFinding, StudyRate
 from aging.findings.types import Verdict
 from aging.findings.verdict import Decision, of_finding, of_replicas
 from aging.stats.host_effects import MeanRate, mean_over_hosts
@@ -27,13 +28,10 @@ def pooled_finding(group: Group, variant: str, planned: int) -> StudyFinding:
     measured = group.of(variant)
     voting = [one for one in measured if one.voting]
     decision = over_cells([one.estimate.verdict for one in voting], planned)
-    seen = observations(voting)
+    cells = rated_cells(voting)
+    seen = observations(cells)
     mean = mean_over_hosts(seen) if seen else None
-    weights = (
-        dict(zip([one.estimate.cell for one in voting if one.error is not None], mean.weights, strict=True))
-        if (mean)
-        else {}
-    )
+    weights = {} if mean is None else dict(zip([one.estimate.cell for one, _ in cells], mean.weights, strict=True))
     by_cell = [replace(one.estimate, weight=weights.get(one.estimate.cell)) for one in measured]
     finding = StudyFinding(
         variant=variant,
@@ -54,6 +52,8 @@ def pooled_finding(group: Group, variant: str, planned: int) -> StudyFinding:
         heterogeneity=None,
         hosts_alike_p=None,
         by_cell=by_cell,
+        minimum_detectable_per_hour=_median([one.minimum_detectable for one in voting]),
+        rates=[rate for name in get_args(RateName) if (rate := _other_rate(voting, name)) is not None],
     )
     notes = [*decision.notes, *_left_out(measured)]
     if mean is None:
@@ -73,7 +73,7 @@ def over_cells(verdicts: Sequence[Verdict], planned: int) -> Decision:
     missing = planned - len(verdicts)
     if missing <= 0:
         return decision
-    message = f"{missing} of {planned} cells have no result."
+    message = f"{missing} of {planned} cells {'has' if missing == 1 else 'have'} no result."
     if decision.verdict == "inconclusive" or 2 * Counter(verdicts)[decision.verdict] > planned:
         return Decision(decision.verdict, (*decision.notes, Note("cells_missing", message)))
     undecided = f"{message} They could change the verdict, which is {decision.verdict} in the cells that are there."
@@ -91,38 +91,70 @@ def under_control(finding: StudyFinding, adjusted: float, level: float) -> Study
 
 
 def _with_mean(finding: StudyFinding, mean: MeanRate) -> StudyFinding:
-    spread = mean.spread
-    found = replace(finding, per_hour=mean.rate, ci_per_hour=(mean.low, mean.high), new_host_per_hour=mean.new_host)
-    if spread is None:
-        return found
     return replace(
-        found,
-        host_sd=spread.host_sd,
-        host_sd_ci=(spread.low, spread.high),
-        cell_sd=spread.cell_sd,
-        heterogeneity=spread.i2,
-        hosts_alike_p=spread.p,
+        finding,
+        per_hour=mean.rate,
+        ci_per_hour=(mean.low, mean.high),
+        new_host_per_hour=mean.new_host,
+        **_spread(mean),
+    )
+
+
+def _spread(mean: MeanRate) -> dict[str, Any]:
+    """How far hosts differ; None, all of it, for one host."""
+    spread = mean.spread
+    return {
+        "host_sd": None if spread is None else spread.host_sd,
+        "host_sd_ci": None if spread is None else (spread.low, spread.high),
+        "cell_sd": None if spread is None else spread.cell_sd,
+        "heterogeneity": None if spread is None else spread.i2,
+        "hosts_alike_p": None if spread is None else spread.p,
+    }
+
+
+def _other_rate(voting: Sequence[Measured], name: RateName) -> StudyRate | None:
+    """Another rate of one variant over its hosts; None where no cell has it with noise."""
+    cells = rated_cells(voting, name)
+    seen = observations(cells)
+    if not seen:
+        return None
+    mean = mean_over_hosts(seen)
+    return StudyRate(
+        rate=name,
+        used=len(seen),
+        hosts=mean.hosts,
+        estimate=mean.rate,
+        ci=(mean.low, mean.high),
+        new_host=mean.new_host,
+        by_cell=[
+            CellRate(one.estimate.cell, one.estimate.host, rated.value, rated.ci, weight)
+            for (one, rated), weight in zip(cells, mean.weights, strict=True)
+        ],
+        **_spread(mean),
     )
 
 
 def _without_noise(finding: StudyFinding, voting: Sequence[Measured]) -> StudyFinding:
     """Rates that are exact, such as those of constant series: their mean, and their range for its interval."""
-    exact = [one for one in voting if one.error is not None and one.estimate.per_hour is not None]
-    rates = [one.estimate.per_hour for one in exact if one.estimate.per_hour is not None]
-    if not rates:
+    exact = rated_cells(voting)
+    if not exact:
         return finding
-    by_cell = [
-        replace(one, weight=1 / len(rates)) if any(one.cell == known.estimate.cell for known in exact) else one
-        for one in finding.by_cell
-    ]
+    rates = [rated.value for _, rated in exact]
+    cells = {one.estimate.cell for one, _ in exact}
+    by_cell = [replace(one, weight=1 / len(rates)) if one.cell in cells else one for one in finding.by_cell]
     return replace(
         finding,
         used=len(rates),
-        hosts=len({one.estimate.host for one in exact}),
+        hosts=len({one.estimate.host for one, _ in exact}),
         per_hour=fmean(rates),
         ci_per_hour=(min(rates), max(rates)),
         by_cell=by_cell,
     )
+
+
+def _median(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return median(known) if known else None
 
 
 def _left_out(measured: Sequence[Measured]) -> list[Note]:
@@ -138,7 +170,7 @@ def _spread_notes(mean: MeanRate, verdict: Verdict) -> list[Note]:
     notes = []
     if mean.spread is not None and mean.spread.p < _ALIKE:
         message = (
-            f"Hosts differ by more than chance (p = {mean.spread.p:.2g}, {mean.spread.i2:.0f} % of the spread): "
+            f"Hosts differ by more than chance, which is {100 - mean.spread.i2:.0f} % of their spread: "
             "the mean is over hosts like these."
         )
         notes.append(Note("hosts_differ", message))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import Any
+from typing import Any, Literal
 
 from aging.findings.types import Verdict
 from aging.stats.note import Note
@@ -35,6 +35,44 @@ class CellEstimate:
     reason: str | None = None
 
 
+RateName = Literal["per_request", "per_token", "current_per_hour", "current_per_request", "current_per_token"]
+"""Rates of a campaign's finding beside the slope per hour: its slope by the work done, and its current rate."""
+
+
+@dataclass(frozen=True, slots=True)
+class CellRate:
+    """A rate of one cell, with its interval and its share of the variant's."""
+
+    cell: str
+    host: str
+    estimate: float
+    ci: tuple[float, float]
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class StudyRate:
+    """Another rate of a finding than the slope per hour, over its hosts; it is estimated as that is, and not tested.
+
+    ``rate``: ``per_request`` and ``per_token`` are the slope by the work done, ``current_per_hour`` is the rate after
+    the warm-up, and ``current_per_request`` or ``current_per_token`` the same by what the growth follows in every
+    cell. The unit is the indicator's per hour, request or token. The other keys are those of :class:`StudyFinding`.
+    """
+
+    rate: RateName
+    used: int
+    hosts: int
+    estimate: float
+    ci: tuple[float, float]
+    new_host: tuple[float, float] | None
+    host_sd: float | None
+    host_sd_ci: tuple[float, float | None] | None
+    cell_sd: float | None
+    heterogeneity: float | None
+    hosts_alike_p: float | None
+    by_cell: Sequence[CellRate]
+
+
 @dataclass(frozen=True, slots=True)
 class StudyFinding:
     """One indicator of one deployment of one variant, over its hosts.
@@ -44,6 +82,8 @@ class StudyFinding:
     95 % probability. ``host_sd`` is the standard deviation between hosts, ``heterogeneity`` its I² in percent and
     ``hosts_alike_p`` the p of "the hosts do not differ". ``cell_sd`` is the one between cells of one host, None where
     no host ran two. ``p`` combines the cells' tests, ``q`` is p after false-discovery control over the study.
+    ``minimum_detectable_per_hour`` is the growth that half of the cells would have found with 80 % probability.
+    ``rates`` are the same per request and token, and after the warm-up, where the cells' findings have them.
     ``note_codes`` holds one code for each of ``notes``. What is not known is None.
     """
 
@@ -67,10 +107,16 @@ class StudyFinding:
     by_cell: Sequence[CellEstimate]
     notes: Sequence[str] = ()
     note_codes: Sequence[str] = ()
+    minimum_detectable_per_hour: float | None = None
+    rates: Sequence[StudyRate] = ()
 
     def noted(self) -> tuple[Note, ...]:
         """Its notes, each with its code."""
         return tuple(Note(code, text) for code, text in zip_longest(self.note_codes, self.notes, fillvalue=""))
+
+    def rate(self, name: RateName) -> StudyRate | None:
+        """One of its other rates; None where the cells do not have it."""
+        return next((one for one in self.rates if one.rate == name), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +163,22 @@ class DifferingFact:
 
 
 @dataclass(frozen=True, slots=True)
+class RateDifference:
+    """How another rate than the slope per hour changes from one level to another; as :class:`VariantDifference`.
+
+    ``q`` is p after false-discovery control over the study's comparisons of this rate.
+    """
+
+    rate: RateName
+    estimate: float
+    ci: tuple[float | None, float | None] | None
+    p: float | None
+    q: float | None
+    paired_hosts: int
+    note_codes: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class VariantDifference:
     """How the rate changes from one level of ``key`` to another, all other levels equal.
 
@@ -125,7 +187,8 @@ class VariantDifference:
     false-discovery control over the study's comparisons. Note codes: ``host_confounded`` (one ran on a single host, the
     other elsewhere: the difference may be the host's, and has neither interval nor p), ``one_host`` (both ran on one
     host alone, for which the difference holds), ``hosts_partly_shared`` (paired over the hosts that ran both, where
-    these are three or more; else compared as independent, which is cautious).
+    these are three or more; else compared as independent, which is cautious). ``rates`` are the same of the other rates
+    that cells of both have.
     """
 
     key: str
@@ -141,6 +204,7 @@ class VariantDifference:
     q: float | None
     paired_hosts: int
     note_codes: Sequence[str] = ()
+    rates: Sequence[RateDifference] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,17 +7,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from aging.core.format import byte_size, readable_duration, utc
 from aging.core.plain_text import one_line
+from aging.report.study.waiting import Waiting
 from aging.study.cells import Cell
 from aging.study.fleet import AttemptState
+from aging.study.schema import HostsTable
 from aging.study.state import Attempt, CellState, HostState, StudyState
 
 Status = Literal[
     "counted",
+    "no_findings",
     "running",
     "starting",
     "collecting",
@@ -28,17 +31,22 @@ Status = Literal[
     "waiting",
     "given_up",
 ]
-"""``counted``: it has a result. ``collecting``: complete on its host, and not all of it is here. ``host_lost``: its
-host is gone and may return. ``abandoned``: its runner is gone and can be continued. ``lost``: its last attempt was
-given up, another may follow. ``ended``: its last attempt ended without a result."""
+"""``counted``: it has a result. ``no_findings``: it has one that cannot be analyzed. ``collecting``: complete on its
+host, and not all of it is here. ``host_lost``: its host is gone and may return. ``abandoned``: its runner is gone and
+can be continued. ``lost``: its last attempt was given up, another may follow. ``ended``: its last attempt ended without
+a result."""
 
 _WHOLE: frozenset[AttemptState] = frozenset(("completed", "decided"))
 _ENDED: frozenset[AttemptState] = frozenset(("interrupted", "halted", "died", "failed", "refused"))
 _QUIET: frozenset[Status] = frozenset(("running", "starting", "collecting", "waiting"))
 """Nothing is wrong with a cell of these."""
 
+_UNPLACED: frozenset[Status] = frozenset(("waiting", "lost"))
+"""It needs a host for its next attempt."""
+
 _LIVE: Mapping[AttemptState, Status] = {"running": "running", "abandoned": "abandoned"}
 _WORDS: Mapping[Status, str] = {
+    "no_findings": "not analyzed",
     "running": "running",
     "starting": "starting",
     "collecting": "being collected",
@@ -79,8 +87,8 @@ class CellRow:
 class Accounting:
     """All cells of the plan, in its order, and the whole in one sentence. ``runner`` runs the study now.
 
-    ``outcome`` is None while it is not ended; ``started`` in epoch seconds, ``elapsed`` in seconds from then to its
-    end, or until now.
+    ``outcome`` is None while it is not ended, and ``stopping`` whether it is ended before its cells are. ``started`` in
+    epoch seconds, ``elapsed`` in seconds from then to its end, or until now.
     """
 
     study: str
@@ -91,11 +99,17 @@ class Accounting:
     started: float | None
     elapsed: float | None
     sentence: str
+    stopping: bool = False
 
     @property
     def state(self) -> str:
-        """Its outcome; ``running``, or ``abandoned`` where it has not ended and no process runs it."""
-        return self.outcome or ("abandoned" if self.runner is None else "running")
+        """Its outcome; ``running``; else, where no process runs it, ``abandoned`` while a cell has no result.
+
+        One whose cells are jobs (``--cell``) has no process and no outcome of its own.
+        """
+        if self.outcome is not None or self.runner is not None:
+            return self.outcome or "running"
+        return "abandoned" if self.missing else "completed"
 
     @property
     def missing(self) -> Sequence[CellRow]:
@@ -111,12 +125,24 @@ def accounting(  # noqa: PLR0913 - what a study is, when and by whom it is looke
     runner: int | None = None,
     *,
     dated: bool = False,
+    unread: Mapping[str, str] | None = None,
+    hosts: HostsTable | None = None,
 ) -> Accounting:
     """``now`` in epoch seconds; ``runner`` is the pid of the process that runs the study, None where there is none.
 
-    ``dated``: since when a host is lost is written as a date, for a page that is read later.
+    ``dated``: since when a host is lost is written as a date, for a page that is read later. ``unread``: by cell, why
+    its result cannot be analyzed. ``hosts``: which hosts the study takes, for why a cell waits.
     """
-    rows = [_row(cell, state, now, dated=dated) for cell in cells]
+
+    def away(host: HostState) -> str:
+        return _away(host.name, host.lost or now, now, dated=dated)
+
+    waiting = Waiting(cells, state, hosts or HostsTable(), away)
+    rows = [_row(cell, state, now, waiting, dated=dated) for cell in cells]
+    for place, row in enumerate(rows):
+        if row.status == "counted" and unread and row.cell in unread:
+            why = one_line(unread[row.cell])
+            rows[place] = replace(row, status="no_findings", words=_WORDS["no_findings"], why=why)
     until = now if state.ended is None else state.ended
     return Accounting(
         study,
@@ -127,6 +153,7 @@ def accounting(  # noqa: PLR0913 - what a study is, when and by whom it is looke
         state.started,
         None if state.started is None else max(until - state.started, 0.0),
         _sentence(rows, state, runner),
+        state.stopping and state.outcome is None and runner is not None,
     )
 
 
@@ -154,7 +181,7 @@ def collected(files: int, size: int) -> str:
     return f"{files:,} {'file' if files == 1 else 'files'}, {byte_size(size)}" if files else ""
 
 
-def _row(cell: Cell, state: StudyState, now: float, *, dated: bool) -> CellRow:
+def _row(cell: Cell, state: StudyState, now: float, waiting: Waiting, *, dated: bool) -> CellRow:
     known = state.cells.get(cell.name, CellState(cell.name))
     attempt = known.result or (known.attempts[-1] if known.attempts else None)
     host = None if attempt is None else state.hosts.get(attempt.host)
@@ -175,7 +202,7 @@ def _row(cell: Cell, state: StudyState, now: float, *, dated: bool) -> CellRow:
         remaining=left if status == "running" and left > 0 else None,
         files=0 if attempt is None else attempt.files,
         size=0 if attempt is None else attempt.size,
-        why=one_line(_why(status, known, attempt, away)),
+        why=one_line(_joined(_why(status, known, attempt, away), waiting.why(cell) if status in _UNPLACED else "")),
     )
 
 
@@ -247,7 +274,9 @@ def _sentence(rows: Sequence[CellRow], state: StudyState, runner: int | None) ->
 def _under_way(missing: Sequence[CellRow]) -> Iterator[str]:
     counts = Counter(row.words for row in missing if row.status in _QUIET)
     for words, count in counts.items():
-        yield f"{count} {words}"
+        whys = {row.why for row in missing if row.words == words and row.status == "waiting"}
+        shared = next(iter(whys)) if len(whys) == 1 else ""
+        yield f"{count} {words}{f' ({shared})' if shared else ''}"
     troubled = [row for row in missing if row.status not in _QUIET]
     for row in troubled[:_NAMED]:
         yield f"{row.cell}: {row.why or row.words}"
@@ -257,6 +286,12 @@ def _under_way(missing: Sequence[CellRow]) -> Iterator[str]:
 
 def headline(account: Accounting) -> str:
     """``versions · running · 1h 05m elapsed``."""
-    phase = "no process runs it; aging resume continues it" if account.state == "abandoned" else account.state
+    phase = account.state
+    if phase == "abandoned":
+        phase = "no process runs it; aging resume continues it"
+        if account.started is None:  # no process has ever run the whole
+            phase = "cells are jobs (--cell)" if any(row.attempts for row in account.rows) else "not begun"
+    elif account.stopping:
+        phase = "stopping: every cell drains, is sealed and collected"
     elapsed = "" if account.elapsed is None else f" · {readable_duration(account.elapsed)} elapsed"
     return f"{one_line(account.study)} · {phase}{elapsed}"

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from aging.core import format
 from aging.core.format import NONE
 from aging.core.records import HARNESS
+from aging.findings.first_limit import AGES
 from aging.findings.problem_kinds import kind_description
-from aging.findings.study.types import StudyFinding, StudyFindings, VariantDifference
+from aging.findings.study.types import RateDifference, StudyFinding, StudyFindings, VariantDifference
 from aging.report.study import wording
 from aging.report.study.accounting import Accounting, CellRow, collected
 from aging.report.tables.content import Column, Table
@@ -33,13 +34,35 @@ _HOSTS = (
     Column("p", "number"),
     Column("One more host", "number"),
 )
+_RATES = (
+    Column("Variant", "name"),
+    Column("Deployment", "name"),
+    Column("Indicator", "name"),
+    Column("Rate", "text"),
+    Column("Mean over hosts", "number"),
+    Column("95 % interval", "number"),
+    Column("Between hosts", "number"),
+    Column("One more host", "number"),
+    Column("Cells", "number"),
+)
+_INDICATORS = (
+    Column("Variant", "name"),
+    Column("Deployment", "name"),
+    Column("Indicator", "name"),
+    Column("Verdict", "text"),
+    *_RATE,
+    Column("q", "number"),
+    Column("Detectable per hour", "number"),
+    Column("Cells", "text"),
+)
 _DIFFERENCES = (
     Column("Key", "name"),
     Column("From", "text"),
     Column("To", "text"),
     Column("Deployment", "name"),
     Column("Indicator", "name"),
-    *_RATE,
+    Column("Difference", "number"),
+    Column("95 % interval", "number"),
     Column("q", "number"),
     Column("Hosts that ran both", "number"),
 )
@@ -67,15 +90,18 @@ _PROBLEMS = (
     Column("Kind", "text"),
     Column("Problem", "text"),
 )
+_BY_WORK = ("per_request", "per_token")
 
 
 def tables(findings: StudyFindings, account: Accounting) -> Sequence[Table]:
     """Every table of a study; one without rows is left out."""
     found = (
         Table("decisions", "Decision by variant and deployment", _DECISIONS, list(_decisions(findings))),
-        Table("differences", "Differences between levels", _DIFFERENCES, list(map(_difference, shown(findings)))),
+        Table("rates", "Rates per request, and after the warm-up", _RATES, list(_rates(findings))),
+        Table("differences", "Differences between levels", _DIFFERENCES, list(_differences(findings))),
         Table("between-hosts", "Between hosts", _HOSTS, list(map(_between, spread(findings)))),
         Table("outliers", "Hosts that are outliers", _OUTLIERS, list(_outliers(findings))),
+        Table("indicators", "Every indicator", _INDICATORS, list(_indicators(findings))),
         Table("facts", "Facts in which hosts differ", _FACTS, list(_facts(findings))),
         Table("cells", "Cells", _CELLS, list(map(_cell, account.rows))),
         Table("attempts", "Attempts that do not count", _ATTEMPTS, list(_attempts(findings))),
@@ -102,7 +128,8 @@ def shown(findings: StudyFindings) -> Sequence[VariantDifference]:
     return [
         one
         for one in findings.differences
-        if (one.deployment, one.indicator) in deciding or (one.q is not None and one.q <= findings.level)
+        if (one.deployment, one.indicator) in deciding
+        or any(q is not None and q <= findings.level for q in (one.q, *(rate.q for rate in one.rates)))
     ]
 
 
@@ -126,16 +153,59 @@ def _between(one: StudyFinding) -> Sequence[str]:
     )
 
 
-def _difference(one: VariantDifference) -> Sequence[str]:
+def _rates(findings: StudyFindings) -> Iterator[Sequence[str]]:
+    """The other rates of what decides."""
+    for one in wording.decisions(findings):
+        finding = one.finding
+        for rate in finding.rates:
+            yield (
+                one.variant,
+                one.deployment,
+                finding.indicator,
+                wording.RATES[rate.rate],
+                *wording.other_rate(finding.indicator, rate),
+                wording.between_hosts(finding, rate)[0],
+                format.interval(finding.indicator, rate.new_host, wording.PER[rate.rate]),
+                str(rate.used),
+            )
+
+
+def _indicators(findings: StudyFindings) -> Iterator[Sequence[str]]:
+    """All findings but those of the harness: what ages first, then as they were found."""
+    told = [one for one in findings.findings if not one.deployment.startswith(HARNESS)]
+    for one in sorted(told, key=lambda one: one.verdict not in AGES):
+        yield (
+            one.variant,
+            one.deployment,
+            one.indicator,
+            one.verdict,
+            *wording.rate(one),
+            format.probability(one.q),
+            format.size(one.indicator, one.minimum_detectable_per_hour, "h"),
+            wording.cells_used(one),
+        )
+
+
+def _differences(findings: StudyFindings) -> Iterator[Sequence[str]]:
+    """Each of those shown per hour, and per request and token below it."""
+    for one in shown(findings):
+        yield _difference(one, None)
+        for rate in one.rates:
+            if rate.rate in _BY_WORK:
+                yield _difference(one, rate)
+
+
+def _difference(one: VariantDifference, rate: RateDifference | None) -> Sequence[str]:
+    q, paired = (one.q, one.paired_hosts) if rate is None else (rate.q, rate.paired_hosts)
     return (
         one.key,
         str(one.baseline_level),
         str(one.other_level),
         one.deployment,
         one.indicator,
-        *wording.difference(one),
-        format.probability(one.q),
-        str(one.paired_hosts),
+        *wording.difference(one, rate),
+        format.probability(q),
+        str(paired),
     )
 
 

@@ -19,15 +19,15 @@ from aging.study.state import StudyState, fold
 
 
 def state_of(layout: StudyLayout) -> StudyState:
-    """The fold of a study's ledger; the empty state of one that never began. Raises ResultsError."""
-    return fold(read_ledger(layout.ledger)) if layout.ledger.exists() else StudyState()
+    """The fold of a study's ledger. Raises ResultsError."""
+    return fold(read_ledger(layout.ledger))
 
 
 def account_of(layout: StudyLayout, plan: StudyPlan) -> Accounting:
     """Every cell of a study accounted for, now. Raises ResultsError."""
     owner = owner_of(layout.root)
     runner = owner.pid if owner is not None and owner.role == "study" else None
-    return accounting(plan.file.name, plan.cells, state_of(layout), time.time(), runner)
+    return accounting(plan.file.name, plan.cells, state_of(layout), time.time(), runner, hosts=plan.file.hosts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class StudyStatus:
         return {
             "directory": str(self.directory),
             "state": "unreadable" if one is None else one.state,
-            "resumable": one is not None and one.runner is None and bool(one.missing),
+            "resumable": one is not None and _resumable(one),
             "runner_pid": None if one is None else one.runner,
             "started": None if one is None else one.started,
             "cells": None if one is None else len(one.rows),
@@ -59,9 +59,14 @@ class StudyStatus:
             return f"{self.directory}: study, unreadable: {self.why}"
         since = "" if one.started is None else f", started {utc(one.started):%Y-%m-%d %H:%M:%S} UTC"
         by = "" if one.runner is None else f", process {one.runner}"
-        resumable = "; can be resumed" if one.runner is None and one.missing else ""
+        resumable = "; can be resumed" if _resumable(one) else ""
         done = f"{len(one.rows) - len(one.missing)} of {len(one.rows)} cells have a result"
         return f"{self.directory}: study, {one.state}{since}{by}; {done}{resumable}"
+
+
+def _resumable(account: Accounting) -> bool:
+    """Whether `aging resume` continues it; a study whose cells are jobs (``--cell``) goes on with its jobs."""
+    return account.runner is None and bool(account.missing) and account.started is not None
 
 
 def studies_below(results: Path) -> Sequence[StudyStatus]:

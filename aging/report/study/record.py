@@ -33,7 +33,17 @@ class StudyRecord:
 
     @cached_property
     def account(self) -> Accounting:
-        return accounting(self.plan.file.name, self.plan.cells, self.state, self.now, self.runner, dated=True)
+        unread = {one.cell: one.why or "" for one in self.findings.missing if one.status == "no_findings"}
+        return accounting(
+            self.plan.file.name,
+            self.plan.cells,
+            self.state,
+            self.now,
+            self.runner,
+            dated=True,
+            unread=unread,
+            hosts=self.plan.file.hosts,
+        )
 
     @cached_property
     def absences(self) -> Sequence[Absence]:

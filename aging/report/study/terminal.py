@@ -19,12 +19,14 @@ _STYLES: Mapping[Status, str] = {
     "host_lost": "red",
     "lost": "red",
     "given_up": "bold red",
+    "no_findings": "bold red",
     "abandoned": "yellow",
     "ended": "yellow",
     "waiting": "dim",
 }
 _ORDER: Sequence[Status] = (
-    *("given_up", "ended", "lost", "host_lost", "abandoned", "collecting", "starting", "running", "waiting"),
+    *("no_findings", "given_up", "ended", "lost", "host_lost", "abandoned"),
+    *("collecting", "starting", "running", "waiting"),
     "counted",
 )
 _HEADS = ("cell", "host", "attempt", "state", "placed", "remaining", "collected", "why")
@@ -53,6 +55,7 @@ def as_json(account: Accounting) -> dict[str, Any]:
     return {
         "study": account.study,
         "state": account.state,
+        "stopping": account.stopping,
         "runner_pid": account.runner,
         "started": account.started,
         "elapsed_seconds": account.elapsed,

@@ -11,10 +11,36 @@ from aging.core.format import NONE
 from aging.core.metrics import PRIMARY
 from aging.core.records import HARNESS
 from aging.findings.first_limit import AGES
-from aging.findings.study.types import HostEffect, StudyFinding, StudyFindings, VariantDifference
+from aging.findings.study.types import (
+    HostEffect,
+    RateDifference,
+    RateName,
+    StudyFinding,
+    StudyFindings,
+    StudyRate,
+    VariantDifference,
+)
 from aging.report.wording import TONE, Headline
 
 _NAMED = 3
+
+PER: Mapping[RateName, str] = {
+    "per_request": "request",
+    "per_token": "token",
+    "current_per_hour": "h",
+    "current_per_request": "request",
+    "current_per_token": "token",
+}
+"""What each of the other rates is per."""
+
+RATES: Mapping[RateName, str] = {
+    "per_request": "per request",
+    "per_token": "per token",
+    "current_per_hour": "per hour, after the warm-up",
+    "current_per_request": "per request, after the warm-up",
+    "current_per_token": "per token, after the warm-up",
+}
+"""What each of them is called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,16 +110,22 @@ def rate(finding: StudyFinding) -> tuple[str, str]:
     return format.bounded(finding.indicator, finding.per_hour, finding.ci_per_hour, "h")
 
 
-def between_hosts(finding: StudyFinding) -> tuple[str, str]:
-    """The standard deviation between hosts and its interval, whose end may be open."""
-    if finding.host_sd is None:
+def other_rate(indicator: str, one: StudyRate) -> tuple[str, str]:
+    """Another rate than the slope per hour, and its interval."""
+    return format.bounded(indicator, one.estimate, one.ci, PER[one.rate])
+
+
+def between_hosts(finding: StudyFinding, rate: StudyRate | None = None) -> tuple[str, str]:
+    """The standard deviation between hosts, by default of the slope per hour, and its interval; its end may be open."""
+    per, found = ("h", finding) if rate is None else (PER[rate.rate], rate)
+    if found.host_sd is None:
         return NONE, NONE
-    shown = format.size(finding.indicator, finding.host_sd, "h")
-    if finding.host_sd_ci is None:
+    shown = format.size(finding.indicator, found.host_sd, per)
+    if found.host_sd_ci is None:
         return shown, NONE
-    low, high = finding.host_sd_ci
-    below = "0" if low == 0 else format.size(finding.indicator, low, "h")
-    return shown, f"{below} to {format.size(finding.indicator, high, 'h') if high is not None else 'unbounded'}"
+    low, high = found.host_sd_ci
+    below = "0" if low == 0 else format.size(finding.indicator, low, per)
+    return shown, f"{below} to {format.size(finding.indicator, high, per) if high is not None else 'unbounded'}"
 
 
 def cells_used(finding: StudyFinding) -> str:
@@ -118,21 +150,25 @@ def unusual(finding: StudyFinding) -> bool:
 
 
 def levels(values: Mapping[str, Any]) -> str:
-    """``engine.threads = 4, load.rate = 2``; empty without a matrix."""
-    return ", ".join(f"{key} = {value}" for key, value in values.items())
+    """``threads = 4, rate = 2``: keys without their tables where that tells them apart; empty without a matrix."""
+    last = [key.rpartition(".")[2] for key in values]
+    keys = last if len(set(last)) == len(last) else values
+    return ", ".join(f"{key} = {value}" for key, value in zip(keys, values.values(), strict=True))
 
 
-def difference(one: VariantDifference) -> tuple[str, str]:
-    """How much more the other level grows per hour, and the interval; a missing end is open."""
-    limits = one.ci_per_hour
+def difference(one: VariantDifference, rate: RateDifference | None = None) -> tuple[str, str]:
+    """How much more the other level grows, by default per hour, and the interval; a missing end is open."""
+    value, limits, notes, per = one.per_hour, one.ci_per_hour, one.note_codes, "h"
+    if rate is not None:
+        value, limits, notes, per = rate.estimate, rate.ci, rate.note_codes, PER[rate.rate]
     if limits is None or None in limits:
-        shown = format.slope(one.indicator, one.per_hour, "h")
+        shown = format.slope(one.indicator, value, per)
         low, high = limits or (None, None)
-        ends = [f"at least {format.slope(one.indicator, low, 'h')}"] if low is not None else []
-        ends += [f"at most {format.slope(one.indicator, high, 'h')}"] if high is not None else []
-        confounded = "not told from the host" if "host_confounded" in one.note_codes else NONE
+        ends = [f"at least {format.slope(one.indicator, low, per)}"] if low is not None else []
+        ends += [f"at most {format.slope(one.indicator, high, per)}"] if high is not None else []
+        confounded = "not told from the host" if "host_confounded" in notes else NONE
         return shown, ", ".join(ends) or confounded
-    return format.bounded(one.indicator, one.per_hour, limits, "h")
+    return format.bounded(one.indicator, value, limits, per)
 
 
 def _decision(variant: str, deployment: str, own: Sequence[StudyFinding]) -> Decision:

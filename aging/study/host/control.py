@@ -21,7 +21,7 @@ from aging.store.state import fold
 from aging.study.fleet import AttemptKey, Look
 from aging.study.host.busy import conflict, ordered, starting
 from aging.study.host.folder import AttemptFolder, HostFolder
-from aging.study.host.launch import said, spawn, spawn_apart
+from aging.study.host.launch import said, spawn, spawn_apart, write_order
 from aging.study.host.looks import look_at
 from aging.study.host.priority import PriorityError
 
@@ -41,10 +41,11 @@ _STOP_SECONDS = 120.0
 _POLL_SECONDS = 0.1
 
 
-def resume(host: str, key: AttemptKey, scratch: str) -> Look:
+def resume(host: str, key: AttemptKey, scratch: str, devices: Sequence[str] | None = None) -> Look:
     """Continue an attempt as ``aging resume`` does; only look where it runs, or cannot be resumed.
 
-    ``why`` of the look says why it could not be resumed.
+    ``devices`` are the GPUs that it has now; None: those that it had. ``why`` of the look says why it could not be
+    resumed.
     """
     folder = HostFolder.of(scratch, host)
     attempt = folder.attempt(key)
@@ -55,8 +56,12 @@ def resume(host: str, key: AttemptKey, scratch: str) -> Look:
         if handle is None:
             return replace(seen, why="the host is starting another attempt for longer than a minute; resume it again")
         order = ordered(key, attempt)
+        if devices is not None:
+            order = replace(order, devices=tuple(devices))
         if why := conflict(folder, order):
             return replace(seen, why=why)
+        with writing(attempt.order):
+            write_order(attempt, key, order.devices, exclusive=order.exclusive)
         why = _resume(attempt, Path(seen.directory), order.devices)
         seen = look_at(folder, key)
         return seen if why is None or seen.state == "running" else replace(seen, why=why)

@@ -10,6 +10,7 @@ from importlib.metadata import version
 from aging.core.clock import boot_id
 from aging.core.errors import writing
 from aging.core.machine import installed_packages, machine
+from aging.core.package_code import code_digest
 from aging.sampling.nvml_library import why_missing
 from aging.study.fleet import Gpu, HostFacts
 from aging.study.host.busy import occupants
@@ -26,6 +27,7 @@ def facts(host: str, scratch: str, asked_wall: float) -> HostFacts:
     disk = folder.disk()
     known = machine()
     driver, cuda, gpus = _devices()
+    running = sorted(occupants(folder), key=lambda one: not one.exclusive)
     with writing(folder.root):
         free = shutil.disk_usage(folder.root).free
     return HostFacts(
@@ -44,8 +46,10 @@ def facts(host: str, scratch: str, asked_wall: float) -> HostFacts:
         packages=installed_packages(),
         free=free,
         clock_offset=offset,
-        busy=next((one.name for one in occupants(folder)), None),
+        busy=running[0].name if running else None,
         boot=boot_id(),
+        shares=bool(running) and not running[0].exclusive,
+        code=code_digest(),
     )
 
 

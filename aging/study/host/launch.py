@@ -16,7 +16,7 @@ from aging.core.errors import AgingError, StorageError, writing
 from aging.core.processes.logs import tail
 from aging.core.processes.ownership import GENERATION_MARKER, MARKER
 from aging.core.whole_file import write_synced
-from aging.study.fleet import Look, Order
+from aging.study.fleet import AttemptKey, Look, Order
 from aging.study.host.busy import conflict, starting
 from aging.study.host.folder import AttemptFolder, HostFolder, checked_files, replace_json
 from aging.study.host.leftovers import end_leftovers
@@ -108,12 +108,17 @@ def _write(attempt: AttemptFolder, order: Order) -> None:
                 write_synced(target, content)
             made = AttemptFolder(temporary)
             write_synced(made.campaign, order.campaign.encode())
-            key = {"study": order.key.study, "cell": order.key.cell, "number": order.key.number}
-            replace_json(made.order, key | {"exclusive": order.exclusive, "devices": list(order.devices)})
+            write_order(made, order.key, order.devices, exclusive=order.exclusive)
             temporary.rename(attempt.root)
     except StorageError:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
+
+
+def write_order(attempt: AttemptFolder, key: AttemptKey, devices: Sequence[str], *, exclusive: bool) -> None:
+    """Write what an attempt takes of its host. Raises OSError."""
+    names = {"study": key.study, "cell": key.cell, "number": key.number}
+    replace_json(attempt.order, names | {"exclusive": exclusive, "devices": list(devices)})
 
 
 def _run(attempt: AttemptFolder, order: Order, handle: int) -> str | None:

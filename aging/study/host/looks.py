@@ -15,7 +15,7 @@ from aging.store.journal import read_journal
 from aging.store.lock import owner_of
 from aging.store.state import RESUMABLE, CampaignState, fold
 from aging.study.fleet import AttemptKey, AttemptState, Look
-from aging.study.host.busy import name_of, starting_now
+from aging.study.host.busy import name_of, ordered, starting_now
 from aging.study.host.digests import sealed_files
 from aging.study.host.folder import AttemptFolder, HostFolder
 
@@ -34,16 +34,17 @@ def look_at(host: HostFolder, key: AttemptKey, *, by_starter: bool = False) -> L
     directory = attempt.directory()
     if directory is None:
         return _without_results(host, key, attempt, by_starter=by_starter)
+    devices = ordered(key, attempt).devices
     owner = owner_of(directory)  # before the journal: who ends in between has written its end
     try:
         journal = read_journal(directory / "journal.jsonl")
     except ResultsError as error:
-        return Look(key, "abandoned", why=str(error), directory=str(directory))
+        return Look(key, "abandoned", why=str(error), directory=str(directory), devices=devices)
     state = fold(journal)
     runner = owner.pid if owner is not None and owner.role == "runner" else None
     if owner is not None and owner.role != "keeper":
         ends, sealed = _ends(state), sealed_files(attempt, directory, ended=False)
-        return Look(key, "running", ends, directory=str(directory), sealed=sealed, runner=runner)
+        return Look(key, "running", ends, directory=str(directory), sealed=sealed, runner=runner, devices=devices)
     ended = state.phase not in _UNENDED
     return Look(
         key,
@@ -52,6 +53,7 @@ def look_at(host: HostFolder, key: AttemptKey, *, by_starter: bool = False) -> L
         why=_why(journal, directory),
         directory=str(directory),
         sealed=sealed_files(attempt, directory, ended=ended and owner is None),
+        devices=devices,
     )
 
 

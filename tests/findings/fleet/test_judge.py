@@ -72,6 +72,7 @@ def test_since_the_last_restart() -> None:
     assert "since_restart" in {note.code for note in found.notes}
 
 
+@pytest.mark.thorough
 def test_rise_that_fails_the_control_is_undecided() -> None:
     """One weak rise among many series: by itself it ages, among them it does not."""
     rng = np.random.default_rng(5)

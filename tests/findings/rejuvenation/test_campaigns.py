@@ -93,6 +93,7 @@ def test_one_policy_is_not_compared(tmp_path: Path) -> None:
     assert len(campaign.findings["rejuvenations"]) == 1
 
 
+@pytest.mark.thorough
 def test_successor_that_never_serves(tmp_path: Path) -> None:
     """All that had waited for it fails, and is counted as lost by the rejuvenation."""
     campaign = VirtualCampaign(tmp_path, small_campaign('name = "clean"', LEAK, tables=PERIODIC, duration="120s"))
@@ -127,6 +128,7 @@ def test_no_policy(tmp_path: Path) -> None:
     assert "rejuvenat" not in campaign.output
 
 
+@pytest.mark.thorough
 def test_runner_killed_in_a_restart(tmp_path: Path) -> None:
     """The next runner finishes it. What was due while no load process ran is counted apart."""
     text = small_campaign('name = "clean"', LEAK, tables=PERIODIC, duration="100s", rate=4.0)
@@ -141,6 +143,7 @@ def test_runner_killed_in_a_restart(tmp_path: Path) -> None:
     assert not {"rejuvenation_failed", "rejuvenation_lost"} & campaign.problems("leak")
 
 
+@pytest.mark.thorough
 def test_replacement_holds_no_request(tmp_path: Path) -> None:
     text = small_campaign(LEAK, tables=f'{PERIODIC}action = "replace"\n', duration="90s", rate=4.0)
     campaign = VirtualCampaign(tmp_path, text)

@@ -7,7 +7,6 @@ from itertools import count
 from pathlib import Path
 
 from aging.core.metrics import PRIMARY
-from aging.findings.findings_file import write_findings
 from aging.findings.types import Findings
 from aging.study import events
 from aging.study.cells import cells_of
@@ -17,6 +16,7 @@ from aging.study.ledger import Ledger
 from aging.study.load import load_study
 from aging.study.plan_file import write_plan
 from tests.builders import GOOD, KINDS
+from tests.findings.study_cells import write_attempt
 from tests.report.conftest import MIB, finding
 
 START = 1_790_000_000.0
@@ -91,8 +91,7 @@ def _lose(ledger: Ledger, cell: str, host: str) -> None:
 
 def _collect(ledger: Ledger, layout: StudyLayout, cell: str, findings: Findings) -> None:
     root = layout.attempt(cell, 1)
-    root.mkdir(parents=True)
-    write_findings(findings, root / "findings.json")
+    write_attempt(root, findings)
     (root / "report.html").write_text("<!doctype html><title>cell</title>")
     ledger.record(events.AttemptSeen(cell=cell, number=1, state="completed"))
     ledger.record(events.AttemptCollected(cell=cell, number=1, files=2, size=4096, whole=True))

@@ -71,6 +71,14 @@ class TestAccounting:
         account = _account(_with("v01-r01", attempt), hosts={"c": lost}, runner=7)
         assert account.rows[0].status == status
 
+    def test_a_waiting_cell_names_what_it_waits_for(self) -> None:
+        hosts = {name: HostState(name, busy=f"study s, {name}-r1, attempt 1") for name in "edcba"}
+        account = accounting("versions", _cells(1), StudyState(hosts=hosts, started=0.0), _NOW, 7)
+        assert account.rows[0].why == (
+            "a runs study s, a-r1, attempt 1; b runs study s, b-r1, attempt 1; c runs study s, c-r1, attempt 1; "
+            "2 more hosts are busy"
+        )
+
     def test_sentence_of_a_lost_host(self) -> None:
         states = [_counted(f"v01-r{place:02d}", "a") for place in range(1, 8)]
         gone = Attempt(1, "c", _NOW - _HOUR, "running", lost="its disk was lost with it")
@@ -87,6 +95,28 @@ class TestAccounting:
     def test_no_process(self) -> None:
         assert _account().state == "abandoned"
         assert "aging resume" in lines(_account())[0]
+
+    def test_cells_that_are_jobs(self) -> None:
+        """No process runs the whole, and none has an outcome to write."""
+        done = [_counted(f"v01-r{place:02d}", "a") for place in range(1, 9)]
+        state = StudyState(cells={one.name: one for one in done})
+        account = accounting("versions", _cells(8), state, _NOW)
+        assert account.state == "completed"
+        assert "resume" not in lines(account)[0]
+        state = StudyState(cells={one.name: one for one in done[:-1]})
+        account = accounting("versions", _cells(8), state, _NOW)
+        assert account.state == "abandoned"
+        assert "--cell" in lines(account)[0]
+        assert "resume" not in lines(account)[0]
+
+    def test_stopping(self) -> None:
+        running = _with("v01-r01", Attempt(1, "c", 0.0, "running"))
+        account = _account(running, stopping=True, runner=7)
+        assert (account.state, as_json(account)["stopping"]) == ("running", True)
+        assert "stopping" in lines(account)[0]
+        for ended in (_account(running, runner=7), _account(running, stopping=True)):
+            assert not ended.stopping
+            assert "stopping" not in lines(ended)[0]
 
     def test_begun_again(self) -> None:
         first = Attempt(1, "c", _NOW - 2 * _HOUR, "running", lost="disk lost", files=2, size=9)
