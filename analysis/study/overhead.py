@@ -1,9 +1,9 @@
 """What a study costs a measured host beside the campaign's own processes. Run: ``python analysis/study/overhead.py``.
 
-In one run, so that ratios hold on any host: the same campaign by ``aging run --detach`` and by ``start`` of a study,
-A B B A, each measured over SECONDS of its load; which processes ``start`` leaves beside the campaign's; and the CPU
-seconds of a look, in a fresh interpreter as a task of a cluster has one, at a result directory of 216 hours.
-What Ray adds to both: ``python -m analysis.study.ray_node``.
+The same campaign by ``aging run --detach`` and by ``start`` of a study, twice each, all four at the same time and
+measured in the same seconds, so that a busy host disturbs all alike; which processes ``start`` leaves beside the
+campaign's; and the CPU seconds of a look, in a fresh interpreter as a task of a cluster has one, at a result directory
+of 216 hours. What Ray adds to both: ``python -m analysis.study.ray_node``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +26,6 @@ import psutil
 from aging.core.processes.ownership import campaign_processes, mark
 from aging.study.fleet import AttemptKey, Order
 from aging.study.host import look, start
-from aging.study.supervision import look_pause
 
 HOURS = 216
 SOURCES = 13
@@ -60,12 +59,17 @@ class Cost:
     processes: int
 
 
-def cost(pids: Sequence[int], seconds: float) -> Cost:
-    processes = [psutil.Process(pid) for pid in pids]
-    before, begun = sum(map(cpu_of, processes)), time.monotonic()
+def costs(groups: Sequence[Sequence[int]], seconds: float) -> Sequence[Cost]:
+    """Of several groups of processes in the same seconds."""
+    processes = [[psutil.Process(pid) for pid in pids] for pids in groups]
+    before, begun = [sum(map(cpu_of, each)) for each in processes], time.monotonic()
     time.sleep(seconds)
-    used, elapsed = sum(map(cpu_of, processes)) - before, time.monotonic() - begun
-    return Cost(used / elapsed, sum(one.memory_full_info().pss for one in processes) / 1e6, len(processes))
+    used = [sum(map(cpu_of, each)) - first for each, first in zip(processes, before, strict=True)]
+    elapsed = time.monotonic() - begun
+    return [
+        Cost(core / elapsed, sum(one.memory_full_info().pss for one in each) / 1e6, len(each))
+        for core, each in zip(used, processes, strict=True)
+    ]
 
 
 def cpu_of(process: psutil.Process) -> float:
@@ -112,23 +116,29 @@ def left_beside(directory: Path, before: set[int]) -> list[str]:
     return found
 
 
-def run_once(kind: str, seconds: float) -> tuple[Cost, Cost, list[str]]:
-    """Cost of the runner, of all the campaign's processes, and what is left beside them."""
+def side_by_side(seconds: float) -> Iterator[tuple[str, Cost, Cost, list[str]]]:
+    """Of each campaign: how it was started, cost of its runner and of all its processes, what is left beside them."""
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
         before = set(psutil.pids())
-        directory = plain(folder) if kind == "plain" else of_study(folder)
+        begun: list[tuple[str, Path]] = []
         try:
-            runner = json.loads((directory / "lock").read_text())["pid"]
+            for number, kind in enumerate(("plain", "study") * 2):
+                folder = Path(name, str(number))
+                folder.mkdir()
+                begun.append((kind, plain(folder) if kind == "plain" else of_study(folder)))
             time.sleep(15)  # start and warm-up of server and load
-            everything = [runner, *(one.pid for one in campaign_processes(mark(directory), ()) if one.pid != runner)]
-            left = left_beside(directory, before) if kind == "study" else []
-            half = seconds / 2
-            return cost([runner], half), cost(everything, half), left
+            runners = [json.loads((directory / "lock").read_text())["pid"] for _, directory in begun]
+            everything = [
+                [runner, *(one.pid for one in campaign_processes(mark(directory), ()) if one.pid != runner)]
+                for runner, (_, directory) in zip(runners, begun, strict=True)
+            ]
+            left = [left_beside(directory, before) if kind == "study" else [] for kind, directory in begun]
+            found = costs([*([one] for one in runners), *everything], seconds)
         finally:
-            subprocess.run(
-                [sys.executable, "-m", "aging", "stop", str(directory)], stdout=subprocess.DEVNULL, check=False
-            )
+            for _, directory in begun:
+                argv = [sys.executable, "-m", "aging", "stop", str(directory)]
+                subprocess.run(argv, stdout=subprocess.DEVNULL, check=False)
+    yield from zip((kind for kind, _ in begun), found[: len(begun)], found[len(begun) :], left, strict=True)
 
 
 def long_campaign(scratch: Path, host: str = "h") -> None:
@@ -146,6 +156,8 @@ def long_campaign(scratch: Path, host: str = "h") -> None:
 
 def looks() -> tuple[float, float, int]:
     """CPU seconds of the first and of a later look at 216 hours, and how many looks the rule of pauses makes."""
+    from aging.study.supervision import look_pause  # noqa: PLC0415 - a look, which this file is run for, loads it not
+
     with tempfile.TemporaryDirectory() as name:
         long_campaign(Path(name))
         first, later = (look_seconds(name) for _ in range(2))
@@ -183,8 +195,7 @@ def main() -> None:
     report["looks_in_216_hours"] = count
     report["looks_share_of_a_core"] = round((first + count * later) / (HOURS * 3600), 6)
     runners: dict[str, list[Cost]] = {"plain": [], "study": []}
-    for kind in ("plain", "study", "study", "plain"):
-        runner, everything, left = run_once(kind, options.seconds)
+    for kind, runner, everything, left in side_by_side(options.seconds):
         runners[kind].append(runner)
         print(kind, runner, everything, left, flush=True)
     for what in ("core", "megabytes"):

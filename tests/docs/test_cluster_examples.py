@@ -82,6 +82,26 @@ def test_the_rayjob_runs_the_study_of_its_config_map(tmp_path: Path) -> None:
     assert cluster["headGroupSpec"]["rayStartParams"]["num-cpus"] == "0"
 
 
+def test_the_measured_pods_have_the_settings_of_the_file() -> None:
+    """But those for the head, and how it knows its nodes."""
+    text = (EXAMPLES / "measured-host.env").read_text(encoding="utf-8")
+    settings = dict(re.findall(r"^export (RAY_\w+)=(\S+)", text, re.MULTILINE))
+    del settings["RAY_AUTH_MODE"], settings["RAY_gcs_pull_resource_loads_period_milliseconds"]
+    (group,) = documents("rayjob.yaml")["RayJob"]["spec"]["rayClusterSpec"]["workerGroupSpecs"]
+    (one,) = containers(group["template"])
+    given = {each["name"]: each.get("value") for each in one["env"]}
+    assert settings
+    assert settings.items() <= given.items()
+
+
+def test_a_shell_reads_the_settings_and_the_script() -> None:
+    script = EXAMPLES / "measured-host.sh"
+    assert subprocess.run(["bash", "-n", str(script)], check=False, timeout=10).returncode == 0
+    command = f". {EXAMPLES / 'measured-host.env'} && env"
+    ended = subprocess.run(["bash", "-euc", command], capture_output=True, text=True, check=True, timeout=10)
+    assert "RAY_memory_monitor_refresh_ms=0\n" in ended.stdout
+
+
 def test_the_job_has_an_index_a_cell() -> None:
     spec = documents("job.yaml")["Job"]["spec"]
     assert spec["completionMode"] == "Indexed"
