@@ -30,6 +30,7 @@ from aging.study.cells import Cell, cells_of
 from aging.study.events import AttemptCollected, AttemptPlaced, AttemptResumed, AttemptSeen, HostSeen, StudyEvent
 from aging.study.fleet import AttemptState
 from aging.study.host import facts
+from aging.study.host.looks import why_ended
 from aging.study.layout import StudyLayout
 from aging.study.ledger import Ledger, read_ledger
 from aging.study.load import Study, load_study
@@ -166,12 +167,13 @@ def _told(layout: StudyLayout, cell: Cell, number: int, directory: Path) -> Iter
     except AgingError as error:
         _record(layout, AttemptSeen(cell=cell.name, number=number, state="refused", why=str(error)))
         raise
-    state = _ended(fold(read_journal(directory / "journal.jsonl")))
+    journal = read_journal(directory / "journal.jsonl")
+    state, why = _ended(fold(journal)), why_ended(journal, directory)
     files = [path for path in directory.rglob("*") if path.is_file()]
     size = sum(path.stat().st_size for path in files)
     _record(
         layout,
-        AttemptSeen(cell=cell.name, number=number, state=state, directory=str(directory)),
+        AttemptSeen(cell=cell.name, number=number, state=state, directory=str(directory), why=why),
         AttemptCollected(cell=cell.name, number=number, files=len(files), size=size, whole=True),
     )
 

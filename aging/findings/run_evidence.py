@@ -133,7 +133,7 @@ def evidence_of(results: Results, deployment: str, replica: int) -> Evidence:
         restarts=_restarts(samples, events),
         suspended=sum(event.seconds for event in around if isinstance(event, HostSuspended)),
         clock_step=max((abs(event.seconds) for event in around if isinstance(event, ClockStepped)), default=0.0),
-        other_schedule=ending == "whole" and finished is not None and _differs(finished, planned_hash),
+        other_schedule=ending == "whole" and run.driven and finished is not None and _differs(finished, planned_hash),
         unjudged=unjudged,
     )
 

@@ -29,7 +29,7 @@ from analysis.methods.study import conduct, generator, monte_carlo_error, on_all
 
 HOSTS = (2, 3, 5, 8, 16)
 SPREADS = (0.0, 0.5, 1.0, 2.0, 5.0)
-OUTLIER_SPREADS = (0.0, 0.1, 0.2, 0.3)
+OUTLIER_SPREADS = (0.0, 0.05, 0.1, 0.2, 0.3)
 DESIGNS = ("one cell", "two variants, two cells")
 LEVEL = 0.10
 

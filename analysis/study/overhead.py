@@ -3,7 +3,7 @@
 In one run, so that ratios hold on any host: the same campaign by ``aging run --detach`` and by ``start`` of a study,
 A B B A, each measured over SECONDS of its load; which processes ``start`` leaves beside the campaign's; and the CPU
 seconds of a look, in a fresh interpreter as a task of a cluster has one, at a result directory of 216 hours.
-``--ray`` adds the idle processes of a Ray node with its agents, in a cluster of its own.
+What Ray adds to both: ``python -m analysis.study.ray_node``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,12 +26,12 @@ import psutil
 from aging.core.processes.ownership import campaign_processes, mark
 from aging.study.fleet import AttemptKey, Order
 from aging.study.host import look, start
+from aging.study.supervision import look_pause
 
 HOURS = 216
-SOURCES = 6
-"""Folders with an hourly file: process, host, engine, limits, requests of one deployment, and those of the harness."""
+SOURCES = 13
+"""Folders with an hourly file: three deployments at a time, and the harness, as in :mod:`analysis.study.collection`."""
 
-SHORTEST, LONGEST = 10.0, 900.0
 KEY = AttemptKey("overhead", "idle", 1)
 CAMPAIGN = """
 schema = 1
@@ -131,22 +131,27 @@ def run_once(kind: str, seconds: float) -> tuple[Cost, Cost, list[str]]:
             )
 
 
+def long_campaign(scratch: Path, host: str = "h") -> None:
+    """The sealed files of 216 hours on a host."""
+    directory = scratch / host / KEY.study / KEY.cell / "a01" / "results" / "idle" / "20260101T000000Z"
+    content = os.urandom(150_000)  # the mean of an hour of a source
+    for source in range(SOURCES):
+        folder = directory / "server" / "r01" / f"source{source}"
+        folder.mkdir(parents=True)
+        for hour in range(HOURS):
+            (folder / f"{hour:03d}.parquet").write_bytes(content)
+    (directory / "manifest.json").write_text("{}")
+    (directory / "journal.jsonl").write_text("")
+
+
 def looks() -> tuple[float, float, int]:
     """CPU seconds of the first and of a later look at 216 hours, and how many looks the rule of pauses makes."""
     with tempfile.TemporaryDirectory() as name:
-        directory = Path(name) / "h" / KEY.study / KEY.cell / "a01" / "results" / "idle" / "20260101T000000Z"
-        content = os.urandom(300_000)  # an hour of 1 Hz samples of a deployment, compressed
-        for source in range(SOURCES):
-            folder = directory / "server" / "r01" / f"source{source}"
-            folder.mkdir(parents=True)
-            for hour in range(HOURS):
-                (folder / f"{hour:03d}.parquet").write_bytes(content)
-        (directory / "manifest.json").write_text("{}")
-        (directory / "journal.jsonl").write_text("")
+        long_campaign(Path(name))
         first, later = (look_seconds(name) for _ in range(2))
     remaining, count = HOURS * 3600.0, 0
     while remaining > 0:
-        remaining -= min(max(remaining / 4, SHORTEST), LONGEST)
+        remaining -= look_pause(remaining)
         count += 1
     return first, later, count
 
@@ -158,41 +163,9 @@ def look_seconds(scratch: str) -> float:
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def ray_node(seconds: float) -> Cost:
-    """A Ray node without tasks: raylet and agents, and the head's processes are left out."""
-    environment = {**os.environ, "RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"}
-    port = free_port()
-    ray = [sys.executable, "-m", "ray.scripts.scripts", "start", "--num-cpus=1", "--disable-usage-stats"]
-    before = set(psutil.pids())
-    with tempfile.TemporaryDirectory(prefix="r", dir="/tmp") as folder:
-        try:
-            head = [*ray, "--head", f"--port={port}", f"--temp-dir={folder}", "--include-dashboard=false"]
-            _quietly([*head, "--object-store-memory=80000000"], environment)
-            of_head = {one.pid for one in _mine(folder)}
-            _quietly([*ray, f"--address=127.0.0.1:{port}", "--object-store-memory=80000000"], environment)
-            time.sleep(30)
-            node = [one.pid for one in _mine(folder) if one.pid not in of_head | before]
-            return cost(node, seconds)
-        finally:
-            for process in _mine(folder):
-                if process.pid not in before:
-                    process.kill()
-            time.sleep(1)
-
-
-def _quietly(argv: Sequence[str], environment: Mapping[str, str]) -> None:
-    subprocess.run(argv, env=environment, stdout=subprocess.DEVNULL, check=True, timeout=120)
-
-
-def _mine(folder: str) -> list[psutil.Process]:
-    """The processes of the cluster in this folder."""
-    return [one for one in psutil.process_iter(["cmdline"]) if folder in " ".join(one.info["cmdline"] or ())]
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=60.0)
-    parser.add_argument("--ray", action="store_true")
     parser.add_argument("--start", metavar="DIR", help=argparse.SUPPRESS)
     parser.add_argument("--look", metavar="DIR", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -218,9 +191,6 @@ def main() -> None:
         plain_, study_ = (sum(getattr(one, what) for one in runners[kind]) / 2 for kind in ("plain", "study"))
         report[f"runner_{what}"] = [round(plain_, 4), round(study_, 4), round(study_ / plain_, 3)]
     print(json.dumps(report, indent=1), flush=True)
-    if options.ray:
-        node = ray_node(options.seconds)
-        print(json.dumps({"ray_node": [round(node.core, 5), round(node.megabytes, 1), node.processes]}))
 
 
 if __name__ == "__main__":

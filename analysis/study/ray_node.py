@@ -5,15 +5,20 @@
     python -m analysis.study.ray_node [--seconds 120] [--try RAY_name=value …]
 
 Starts a head and a node for each of the settings, one after another; the nodes are measured at the same time, while
-nothing is asked of them. CPU is a share of one core; memory is resident, proportional (pages
-that several processes map are divided among them) and unshared, in MB. The settings called ``documented`` are those of
-``docs/examples/cluster/measured-host.env``.
+nothing is asked of them. CPU is a share of one core; memory is resident, proportional (pages that several processes map
+are divided among them) and unshared, in MB. The settings called ``documented`` are those of
+``docs/examples/cluster/measured-host.env``. Then, on the node with these: the CPU seconds of a look at a campaign of
+216 hours, by the worker that starts for it, and of the node's processes meanwhile; and those of a node that joins.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
+import os
+import statistics
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,11 +26,14 @@ from pathlib import Path
 
 import psutil
 
-from tests.cluster.raylets import LocalCluster, new_cluster
+from aging.cluster.fleet import connect
+from analysis.study.overhead import KEY, long_campaign
+from tests.cluster.raylets import AUTHENTICATION, LocalCluster, new_cluster
 from tests.conftest import unused_port
 
 _FILE = Path(__file__).parents[2] / "docs" / "examples" / "cluster" / "measured-host.env"
 _SETTLING_SECONDS = 30.0
+_LOOKS, _AFTER_SECONDS = 4, 4.0
 _KINDS = {
     "raylet/raylet": "raylet",
     "dashboard/agent.py": "dashboard agent",
@@ -89,6 +97,24 @@ def costs(processes: Mapping[str, Sequence[tuple[str, psutil.Process]]], seconds
     return found
 
 
+async def of_looks(cluster: LocalCluster, scratch: str) -> tuple[float, float]:
+    """CPU seconds of a look by a worker of its own: of the worker, and of the node's processes meanwhile; means."""
+    of_workers, of_node = [], []
+    everything = [one for _, one in processes_of(cluster, "a")]
+    fleet = await connect(cluster.address)
+    try:
+        node = next(one for one in await fleet.nodes() if one.host == "a")
+        for _ in range(_LOOKS + 1):
+            before = sum(map(_cpu, everything))
+            await fleet.look(node, [KEY], scratch)
+            of_workers.append(sum(map(_cpu, cluster.raylets["a"].workers())))
+            await asyncio.sleep(_AFTER_SECONDS)
+            of_node.append(sum(map(_cpu, everything)) - before)
+    finally:
+        await fleet.close()
+    return statistics.mean(of_workers[1:]), statistics.mean(of_node[1:])  # the first one hashes
+
+
 def _cpu(process: psutil.Process) -> float:
     times = process.cpu_times()
     return float(times.user + times.system)
@@ -101,6 +127,7 @@ def main() -> int:
         "--try", nargs="*", default=(), dest="tried", metavar="NAME=VALUE", help="and one node more each"
     )
     options = parser.parse_args()
+    os.environ |= AUTHENTICATION
     settings: dict[str, Mapping[str, str]] = {"default": {}, "documented": documented()}
     for one in options.tried:
         name, _, text = one.partition("=")
@@ -111,7 +138,11 @@ def main() -> int:
             cluster.start_head(environment=settings[name])
             cluster.start("a", environment=settings[name])
         time.sleep(_SETTLING_SECONDS)
+        joined = sum(_cpu(one) for kind, one in processes_of(clusters["documented"], "a") if kind != "log monitor")
         found = costs({name: list(processes_of(cluster, "a")) for name, cluster in clusters.items()}, options.seconds)
+        with tempfile.TemporaryDirectory() as scratch:
+            long_campaign(Path(scratch), "a")
+            worker, node = asyncio.run(of_looks(clusters["documented"], scratch))
     finally:
         for cluster in clusters.values():
             cluster.end()
@@ -125,6 +156,8 @@ def main() -> int:
                 f"| {host} | {kind} | {100 * one.core:.3f} | {one.resident:.0f} | {one.proportional:.0f} "
                 f"| {one.unshared:.0f} |"
             )
+    print(f"a look at 216 hours: {worker:.2f} s of CPU of its worker, {node:.2f} s of the node in {_AFTER_SECONDS:g} s")
+    print(f"a node that joins: {joined:.1f} s of CPU in its first {_SETTLING_SECONDS:g} s")
     return 0
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from aging.store.results import open_results
 from aging.store.segments import LIVE, SEALED
-from aging.study.events import AttemptResumed, AttemptSeen
+from aging.study.events import AttemptResumed
 from tests.cluster.raylets import LocalCluster, processes_naming
 from tests.cluster.studies import (
     StudyProcess,
@@ -211,5 +211,5 @@ class TestFailed:
         (cell,) = state(tmp_path).cells.values()
         assert [one.state for one in cell.attempts] == ["failed", "failed"], log(tmp_path)
         assert {one.host for one in cell.attempts} == {"a", "b"}
-        assert "no server became ready" in (cell.given_up or "")
-        assert [one.why for one in ledger(tmp_path) if isinstance(one, AttemptSeen) and one.state == "failed"]
+        assert "leak: ended before it was ready (exit 1)" in (cell.given_up or "")
+        assert "(exit 1)" in aging(tmp_path, "status", root(tmp_path))[1]

@@ -207,6 +207,8 @@ class TestReservation:
 
 class TestCalls:
     def test_no_worker_stays(self, cluster: LocalCluster, scratch: str) -> None:
+        """Calls one after the other share a worker, which ends after the last."""
+
         async def read() -> None:
             async with connected(cluster) as fleet:
                 a = await node_of(fleet, "a")
@@ -214,7 +216,18 @@ class TestCalls:
                 assert {one.host for one in facts} == {"a"}
                 assert abs(facts[0].clock_offset) < 1.0
                 assert (await fleet.look(a, [KEY], scratch))[0].state == "absent"
+                first = await lingering()
+                assert (await fleet.look(a, [KEY], scratch))[0].state == "absent"
+                assert await lingering() == first
                 await workers_gone()
+
+        async def lingering() -> list[int]:
+            """The one worker that waits for a further call: others are ending."""
+            deadline = time.monotonic() + 1.5
+            while len(left := [one.pid for one in cluster.raylets["a"].workers()]) > 1:
+                assert time.monotonic() < deadline, left
+                await asyncio.sleep(0.02)
+            return left
 
         async def workers_gone() -> None:
             deadline = time.monotonic() + 10

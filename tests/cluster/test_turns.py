@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -31,7 +30,7 @@ scratch = "{scratch}"
 
 
 @contextlib.contextmanager
-def turning_host(cluster: LocalCluster, folder: Path, scratch: str) -> Iterator[subprocess.Popen[bytes]]:
+def turning_host(cluster: LocalCluster, folder: Path, scratch: str) -> Iterator[psutil.Popen]:
     """The script as a process; its `ray` is that of this interpreter."""
     program = folder / "bin" / "ray"
     program.parent.mkdir()
@@ -39,7 +38,13 @@ def turning_host(cluster: LocalCluster, folder: Path, scratch: str) -> Iterator[
     program.chmod(0o755)
     environment = {**os.environ, **AUTHENTICATION, "AGING_PAUSE": str(PAUSE), "AGING_STAY": str(STAY)}
     environment["PATH"] = f"{program.parent}:{environment['PATH']}"
-    options = ("--num-cpus=1", "--object-store-memory=80000000", "--memory=1000000000", "--min-worker-port=0")
+    options = (
+        "--num-cpus=1",
+        "--object-store-memory=80000000",
+        "--memory=1000000000",
+        "--min-worker-port=0",
+        "--max-worker-port=0",
+    )
     argv = ["bash", str(SCRIPT), cluster.address, "turning", scratch, *options, "--dashboard-agent-listen-port=0"]
     with (folder / "host.log").open("wb") as log:
         script = psutil.Popen(argv, env=environment, stdout=log, stderr=log, start_new_session=True)

@@ -165,6 +165,7 @@ def test_built_in_kind_wins(install: Install, caplog: pytest.LogCaptureFixture) 
     assert "aging.sampling.samplers.process" in warning
 
 
+@pytest.mark.thorough
 def test_duplicate_kind_is_an_error(install: Install, campaign_file: Callable[..., Path], aging: Aging) -> None:
     install("first", SAMPLER.format(kind="own"))
     install("second", SAMPLER.format(kind="own"))

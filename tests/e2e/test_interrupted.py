@@ -61,6 +61,7 @@ def ended(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ended]:
         yield Ended(code, at, started.results, len(marked(started.root)), libraries)
 
 
+@pytest.mark.thorough
 def test_killed_server_ends_only_its_load(ended: Ended) -> None:
     (died,) = (event for event in ended.results.events if event.kind == "deployment_died")
     assert died.deployment == "leak"
@@ -71,6 +72,7 @@ def test_killed_server_ends_only_its_load(ended: Ended) -> None:
     assert "killed by SIGKILL" in ended.results.layout.report.read_text()
 
 
+@pytest.mark.thorough
 def test_one_interrupt(ended: Ended) -> None:
     assert ended.code == 130
     assert ended.results.state.phase == "interrupted"
@@ -80,11 +82,13 @@ def test_one_interrupt(ended: Ended) -> None:
     assert ended.left == 0
 
 
+@pytest.mark.thorough
 def test_what_measures_has_no_library_of_the_analysis_in_memory(ended: Ended) -> None:
     assert "numpy" in ended.libraries, "or none is seen"
     assert not ended.libraries & {"pandas", "pyarrow", "scipy", "statsmodels", "matplotlib"}
 
 
+@pytest.mark.thorough
 def test_rejuvenation_loses_no_request(ended: Ended) -> None:
     completed = [event for event in ended.results.events if event.kind == "rejuvenation_completed"]
     assert {event.deployment for event in completed} == {"renewed"}

@@ -31,3 +31,14 @@ def test_a_second_interrupt_ends_a_drain_of_minutes(tmp_path: Path) -> None:
     assert second - first == pytest.approx(4.0, abs=0.1)
     (stopped,) = ran.events("deployment_stopped")
     assert stopped.stamp.mono - second < 10.0
+
+
+def test_an_interrupt_in_the_last_second_of_a_run_does_not_break_it(tmp_path: Path) -> None:
+    """The run is over as the campaign is resumed, and its load has not drawn all of its schedule."""
+    ran = VirtualCampaign(tmp_path, small_campaign('name = "clean"', rate=20.0))
+    ran.interrupt(59.5)
+    assert ran.run() == 130, ran.output
+    assert ran.resume() == 0, ran.output
+    assert len(ran.events("load_started") + ran.events("load_resumed")) == 1
+    assert "schedule" not in ran.problems()
+    assert [one["validity"] for one in ran.findings["runs"]] != ["broken"]

@@ -82,6 +82,7 @@ def test_failed_seal_journaled_and_repeated(tmp_path: Path) -> None:
     assert not list(tmp_path.glob(f"*{LIVE}"))
 
 
+@pytest.mark.thorough
 def test_failed_last_seal_journaled_at_close(tmp_path: Path) -> None:
     recorder = Recorder()
     writer = SegmentWriter(tmp_path, Sealer(recorder))
@@ -93,6 +94,7 @@ def test_failed_last_seal_journaled_at_close(tmp_path: Path) -> None:
     assert [event["exit"] for event in recorder.events] == [1]
 
 
+@pytest.mark.thorough
 def test_leftover_cannot_be_sealed(tmp_path: Path) -> None:
     recorder = Recorder()
     sampling = Sampling(lambda _owner, _source: tmp_path, recorder, lambda _reading: None)
@@ -138,6 +140,7 @@ def test_sealing_process_cannot_start(tmp_path: Path, monkeypatch: pytest.Monkey
     assert "No such file" in recorder.events[0]["log"][-1]
 
 
+@pytest.mark.thorough
 def test_ctrl_c_does_not_end_seal(tmp_path: Path) -> None:
     recorder = Recorder()
     sealer = Sealer(recorder)

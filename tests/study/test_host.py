@@ -238,7 +238,6 @@ class TestKills:
         score = Path(f"/proc/{runner}/oom_score_adj").read_text()
         assert score == Path("/proc/self/oom_score_adj").read_text()
 
-    @pytest.mark.thorough
     def test_the_starter_is_killed(self, order: Callable[..., Order], scratch: Path, tmp_path: Path) -> None:
         file = tmp_path / "campaign.toml"
         file.write_text(order(duration="4s").campaign)
@@ -264,6 +263,7 @@ class TestKills:
         assert begun.state == "running"
         assert len(list((scratch / HOST).glob("*/*/*/results/*/*/journal.jsonl"))) == 1
 
+    @pytest.mark.thorough
     def test_the_runner_is_killed(self, order: Callable[..., Order], scratch: Path) -> None:
         begun = start(HOST, order(duration="20s"))
         assert begun.runner is not None

@@ -20,12 +20,12 @@ def cell_findings(layout: StudyLayout, cell: str, number: int) -> Findings | str
     Its journal and its manifest must be readable, too: of another campaign than the one that is there nothing is known.
     """
     root = layout.attempt(cell, number)
+    folder = root.relative_to(layout.root).as_posix()
     try:
         open_results(root)
     except ResultsError as error:
-        return str(error)
+        return str(error).replace(str(root), folder)
     found = read_findings(root / layout.findings.name)
-    folder = root.relative_to(layout.root).as_posix()
     if found is None:
         return f"{folder} has no findings.json that can be read. Run: aging analyze {folder}"
     return found if found.findings else f"{folder} has no readable samples of a load: no series could be analyzed."

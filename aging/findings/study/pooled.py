@@ -73,7 +73,7 @@ def over_cells(verdicts: Sequence[Verdict], planned: int) -> Decision:
     missing = planned - len(verdicts)
     if missing <= 0:
         return decision
-    message = f"{missing} of {planned} cells have no result."
+    message = f"{missing} of {planned} cells {'has' if missing == 1 else 'have'} no result."
     if decision.verdict == "inconclusive" or 2 * Counter(verdicts)[decision.verdict] > planned:
         return Decision(decision.verdict, (*decision.notes, Note("cells_missing", message)))
     undecided = f"{message} They could change the verdict, which is {decision.verdict} in the cells that are there."
@@ -170,7 +170,7 @@ def _spread_notes(mean: MeanRate, verdict: Verdict) -> list[Note]:
     notes = []
     if mean.spread is not None and mean.spread.p < _ALIKE:
         message = (
-            f"Hosts differ by more than chance (p = {mean.spread.p:.2g}, {mean.spread.i2:.0f} % of the spread): "
+            f"Hosts differ by more than chance, which is {100 - mean.spread.i2:.0f} % of their spread: "
             "the mean is over hosts like these."
         )
         notes.append(Note("hosts_differ", message))

@@ -97,7 +97,7 @@ def tables(findings: StudyFindings, account: Accounting) -> Sequence[Table]:
     """Every table of a study; one without rows is left out."""
     found = (
         Table("decisions", "Decision by variant and deployment", _DECISIONS, list(_decisions(findings))),
-        Table("rates", "Rates by work, and after the warm-up", _RATES, list(_rates(findings))),
+        Table("rates", "Rates per request, and after the warm-up", _RATES, list(_rates(findings))),
         Table("differences", "Differences between levels", _DIFFERENCES, list(_differences(findings))),
         Table("between-hosts", "Between hosts", _HOSTS, list(map(_between, spread(findings)))),
         Table("outliers", "Hosts that are outliers", _OUTLIERS, list(_outliers(findings))),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from importlib.metadata import version
@@ -26,6 +26,7 @@ from aging.report.study import wording
 from aging.report.study.accounting import CellRow, collected, span
 from aging.report.study.content import spread, tables
 from aging.report.study.figures import forests
+from aging.report.study.host_names import short_names
 from aging.report.study.hosts import host_table
 from aging.report.study.record import StudyRecord
 
@@ -52,9 +53,10 @@ class ShownDecision:
 
 @dataclass(frozen=True, slots=True)
 class ShownCell:
-    """A cell as it is shown. ``link`` is the address of its page, ``folder`` where its files are."""
+    """A cell as it is shown. ``link`` is the address of its page, ``folder`` where its files are where it has none."""
 
     row: CellRow
+    host: str | None
     tone: str
     planned: str
     files: str
@@ -85,8 +87,11 @@ def page(record: StudyRecord, folder: Path) -> str:
     findings, account = record.findings, record.account
     order = sorted(account.rows, key=lambda row: row.status == "counted")
     listed = {one.key: one for one in tables(findings, account)}
+    plots, other_plots = forests(findings)
+    between, deciding = spread(findings), [one.finding for one in wording.decisions(findings)]
+    hosts = short_names([*record.state.hosts, *(row.host for row in account.rows if row.host is not None)])
     problems = [
-        (kind_description(one.kind).title, one.cell, one.host, one.message)
+        (kind_description(one.kind).title, one.cell, hosts.get(one.host or ""), one.message)
         for one in findings.problems[:_MOST_PROBLEMS]
     ]
     return (
@@ -107,11 +112,13 @@ def page(record: StudyRecord, folder: Path) -> str:
             differences=listed.get("differences"),
             rates=listed.get("rates"),
             indicators=listed.get("indicators"),
-            forests=[figure_element(one, figure_svg(one, _WIDE)) for one in forests(findings)],
-            between=[(one, wording.between_hosts(one)) for one in spread(findings)],
+            forests=[figure_element(one, figure_svg(one, _WIDE)) for one in plots],
+            other_forests=[figure_element(one, figure_svg(one, _WIDE)) for one in other_plots],
+            between=[(one, wording.between_hosts(one)) for one in between if one in deciding],
+            other_between=[(one, wording.between_hosts(one)) for one in between if one not in deciding],
             outliers=[wording.outlier(findings, one) for one in findings.outliers],
             hosts=host_table(record),
-            cells=[_cell(record, row, folder) for row in order[:_MOST_ROWS]],
+            cells=[_cell(record, row, folder, hosts) for row in order[:_MOST_ROWS]],
             cells_left_out=max(len(order) - _MOST_ROWS, 0),
             attempts=[
                 (
@@ -139,8 +146,9 @@ def _notices(record: StudyRecord) -> Iterator[Notice]:
     findings = record.findings
     if missing := len(findings.missing):
         yield Notice(f"{missing} {'cell has' if missing == 1 else 'cells have'} no result", "bad", "cells")
+    short = short_names(record.state.hosts)
     for host in dict.fromkeys(one.host for one in findings.outliers):
-        yield Notice(f"Host {host} is an outlier", "warn", "between-hosts")
+        yield Notice(f"Host {short.get(host, host)} is an outlier", "warn", "between-hosts")
     if findings.differing:
         facts = [one.fact for one in findings.differing]
         more = f" and {len(facts) - 3} more" if len(facts) > 3 else ""
@@ -186,7 +194,7 @@ def _decisions(record: StudyRecord) -> Iterator[ShownDecision]:
         )
 
 
-def _cell(record: StudyRecord, row: CellRow, folder: Path) -> ShownCell:
+def _cell(record: StudyRecord, row: CellRow, folder: Path, hosts: Mapping[str, str]) -> ShownCell:
     planned = "" if row.remaining is None else f"{span(row.remaining)} remaining"
     files = collected(row.files, row.size)
     link, where = None, ""
@@ -195,7 +203,9 @@ def _cell(record: StudyRecord, row: CellRow, folder: Path) -> ShownCell:
         where = root.relative_to(record.root).as_posix()
         report = root / "report.html"
         link = _address(report, folder) if report.is_file() else None
-    return ShownCell(row, _TONES.get(row.status, "bad"), planned, files, where, link)
+        where = "" if link else where
+    host = None if row.host is None else hosts.get(row.host, row.host)
+    return ShownCell(row, host, _TONES.get(row.status, "bad"), planned, files, where, link)
 
 
 def _address(target: Path, folder: Path) -> str:

@@ -36,9 +36,9 @@ PER: Mapping[RateName, str] = {
 RATES: Mapping[RateName, str] = {
     "per_request": "per request",
     "per_token": "per token",
-    "current_per_hour": "after the warm-up",
-    "current_per_request": "after the warm-up",
-    "current_per_token": "after the warm-up",
+    "current_per_hour": "per hour, after the warm-up",
+    "current_per_request": "per request, after the warm-up",
+    "current_per_token": "per token, after the warm-up",
 }
 """What each of them is called."""
 
@@ -89,7 +89,8 @@ def headline(findings: StudyFindings) -> Headline:
     """The decision over all variants and deployments."""
     found = decisions(findings)
     if not found:
-        return Headline("No cell has a result yet", "mute")
+        none = len(findings.missing) == len(findings.cells)
+        return Headline("No cell has a result yet" if none else "No cell has a series that can be judged", "mute")
     word = "variant" if all(_name_of(findings, one) == one.variant for one in found) else "deployment"
     total, noun = len(found), word if len(found) == 1 else f"{word}s"
     for chosen, words, tone in (
@@ -150,8 +151,10 @@ def unusual(finding: StudyFinding) -> bool:
 
 
 def levels(values: Mapping[str, Any]) -> str:
-    """``engine.threads = 4, load.rate = 2``; empty without a matrix."""
-    return ", ".join(f"{key} = {value}" for key, value in values.items())
+    """``threads = 4, rate = 2``: keys without their tables where that tells them apart; empty without a matrix."""
+    last = [key.rpartition(".")[2] for key in values]
+    keys = last if len(set(last)) == len(last) else values
+    return ", ".join(f"{key} = {value}" for key, value in zip(keys, values.values(), strict=True))
 
 
 def difference(one: VariantDifference, rate: RateDifference | None = None) -> tuple[str, str]:

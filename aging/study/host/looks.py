@@ -19,6 +19,7 @@ from aging.study.host.busy import name_of, ordered, starting_now
 from aging.study.host.digests import sealed_files
 from aging.study.host.folder import AttemptFolder, HostFolder
 
+_MOST_NAMED = 3
 _UNENDED = ("preparing", "running", "draining")
 
 
@@ -50,7 +51,7 @@ def look_at(host: HostFolder, key: AttemptKey, *, by_starter: bool = False) -> L
         key,
         _ended_state(state),
         resumable=state.phase in RESUMABLE,
-        why=_why(journal, directory),
+        why=why_ended(journal, directory),
         directory=str(directory),
         sealed=sealed_files(attempt, directory, ended=ended and owner is None),
         devices=devices,
@@ -82,14 +83,22 @@ def _ends(state: CampaignState) -> float | None:
     return max(0.0, max([state.started.mono + state.planned_seconds, *under_way]) - now)
 
 
-def _why(journal: Sequence[Event], directory: Path) -> str | None:
+def _deaths(journal: Sequence[Event]) -> Sequence[str]:
+    """How the last server of each deployment ended, and with which line of its log; of at most three."""
+    died = {event.deployment: event for event in journal if isinstance(event, events.DeploymentDied)}
+    return [
+        f"{name}: {one.why}" + (f", after `{one.log[-1].strip()}`" if one.log else "")
+        for name, one in [*died.items()][:_MOST_NAMED]
+    ]
+
+
+def why_ended(journal: Sequence[Event], directory: Path) -> str | None:
     """Why it halted, died, was decided or failed, in a sentence; None for another state."""
     match journal[-1] if journal else None:
         case events.CampaignHalted(reason=why) | events.CampaignDied(reason=why) | events.CampaignDecided(reason=why):
             return why
         case events.CampaignFailed():
-            last = "; ".join(tail(directory / "runner.log", 1))
-            return f"no server became ready: {last}" if last else "no server became ready"
+            return "; ".join(["no server became ready", *_deaths(journal)])
         case None:
             return "; ".join(tail(directory / "runner.log", 1)) or "its runner ended before the campaign began"
     return None

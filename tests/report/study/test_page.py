@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
@@ -15,10 +16,12 @@ from aging.core.errors import ResultsError
 from aging.report.study import wording
 from aging.report.study.figures import forests
 from aging.report.study.findings_text import show
+from aging.report.study.host_names import short_names
 from aging.report.study.hosts import host_table
 from aging.report.study.record import StudyRecord, absences
 from aging.study.events import HostLost, HostReturned
 from tests.command_line import run_here
+from tests.findings.study_cells import Made, finding, findings
 from tests.report.study.studies import HOSTILE, HOSTS, made
 
 
@@ -90,11 +93,27 @@ class TestContent:
         assert "1 of 2" in wording.headline(record.findings).text
         assert wording.headline(record.findings).tone == "bad"
 
+    def test_results_without_findings(self, record: StudyRecord) -> None:
+        """Cells whose load had passed while their runner was down."""
+        nothing = replace(record.findings, findings=())
+        assert "judged" in wording.headline(nothing).text
+        assert "result" in wording.headline(replace(nothing, cells=())).text
+
     def test_forest(self, record: StudyRecord) -> None:
-        (forest,) = forests(record.findings)
+        (forest,), others = forests(record.findings)
+        assert not others
         assert sum(row.pooled for row in forest.rows) == 2
         assert len(forest.rows) == 7 + 2
         assert [row.label for row in forest.rows[1:4]] == ["r01 on a", "r02 on b", "r03 on c"]
+
+    def test_outlier_is_marked_in_its_forest(self) -> None:
+        """And hosts are named without the domain that all share."""
+        made = Made(replicates=8)
+        for number in range(1, 9):
+            made.counted(f"v1-r{number:02d}", f"n{number}.rack.org", findings(finding(200.0 if number == 8 else 100.0)))
+        (forest,), _ = forests(made.analyzed())
+        labels = [row.label for row in forest.rows[1:]]
+        assert labels == [*(f"r{n:02d} on n{n}" for n in range(1, 8)), "r08 on n8 (outlier)"]
 
     def test_hosts(self, record: StudyRecord) -> None:
         table = host_table(record)
@@ -118,6 +137,24 @@ class TestContent:
         assert record.account.missing == []
         assert record.findings.complete
         assert record.absences == []
+
+
+@pytest.mark.parametrize(
+    ("hosts", "short"),
+    [
+        (["a.x.org", "b.x.org"], ["a", "b"]),
+        (["a.x.org", "b.y.org"], ["a.x", "b.y"]),
+        (["x.org", "b.x.org"], ["x", "b.x"]),
+        (["10.0.0.1", "10.0.1.1"], ["10.0.0.1", "10.0.1.1"]),
+        (["a.x.org"], ["a.x.org"]),
+        (["a", "b"], ["a", "b"]),
+        ([], []),
+    ],
+)
+def test_hosts_are_named_without_what_all_share(hosts: list[str], short: list[str]) -> None:
+    found = short_names([*hosts, *hosts])
+    assert list(found.values()) == short
+    assert len(set(found.values())) == len(found)
 
 
 def test_absences() -> None:
