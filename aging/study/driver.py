@@ -40,6 +40,7 @@ from aging.study.supervision import Inspected, Plan, Sight, View, decide
 NODES_SECONDS = 5.0
 ROOM_SECONDS = 60.0
 UNRESERVED_SECONDS = 60.0
+RESERVATIONS_SECONDS = 30.0
 CLUSTER_SECONDS = 120.0
 """How long a cluster that does not answer is asked again, at least; ``patience`` where that is longer."""
 
@@ -95,6 +96,7 @@ class Head:
         self._asked: dict[str, int] = {}
         self._undiscarded: dict[AttemptId, int] = {}
         self._answered = clock()
+        self._reservations_at = float("-inf")
         self._cluster_error: str | None = "not asked yet"
         self._full: str | None = None
         self._abandoned = False
@@ -197,6 +199,7 @@ class Head:
         while True:
             try:
                 nodes = await self._fleet.nodes()
+                await self._ask_reservations()
             except HostLostError as error:
                 if self._cluster_error is None:
                     self._tell(f"The cluster does not answer: {error}")
@@ -215,6 +218,33 @@ class Head:
                     )
                 self._wake.set()
             await asyncio.sleep(NODES_SECONDS)
+
+    async def _ask_reservations(self) -> None:
+        """Which hosts other studies hold, as long as cells wait; asked of the cluster, and not of these hosts."""
+        now = self._clock()
+        if not self._plan.hosts.exclusive or now < self._reservations_at + RESERVATIONS_SECONDS or not self._waits():
+            return
+        self._reservations_at = now
+        held: dict[str, set[str]] = {}
+        for one in await self._fleet.reservations():
+            if one.key.study != self._subject.id:
+                held.setdefault(one.host, set()).add(f"study {one.key.study}")
+        for host in self._view.nodes:
+            known, by = self._host(host), ", ".join(sorted(held.get(host, ()))) or None
+            if known.refused is not None or known.reserved_by == by:
+                continue
+            if by is not None:
+                self._record(events.HostReserved(host=host, by=by))
+            elif host in self._view.held:
+                self._record(events.HostReserved(host=host, by=None))
+                self._view = replace(self._view, touched={**self._view.touched, host: now})  # its facts are too old
+        self._view = replace(self._view, held=frozenset(held))
+
+    def _waits(self) -> bool:
+        """Whether a cell has no attempt under way."""
+        cells = (self.state.cells.get(name, CellState(name)) for name in self._cells)
+        idle = (one for one in cells if one.result is None and one.given_up is None)
+        return any(not one.attempts or not one.attempts[-1].live for one in idle)
 
     # Commands
 

@@ -114,7 +114,8 @@ class View:
 
     ``nodes`` are the living hosts by name. ``wait`` is until when a host that did not answer is left alone, ``silent``
     since when it has not answered; ``touched`` is when an attempt was last removed from a host. ``unreserved`` is until
-    when a host is not tried again that was in use by others. ``collected`` is the look whose files are all here,
+    when a host is not tried again that was in use by others; ``held`` are those that the cluster holds for other
+    studies, where a cell takes all of a host. ``collected`` is the look whose files are all here,
     ``failed`` counts collections of an attempt that did not verify. ``room_at`` is when files are collected again
     after the folder of results was full.
     """
@@ -126,6 +127,7 @@ class View:
     silent: Mapping[str, float] = field(default_factory=dict)
     touched: Mapping[str, float] = field(default_factory=dict)
     unreserved: Mapping[str, float] = field(default_factory=dict)
+    held: AbstractSet[str] = frozenset()
     seen: Mapping[AttemptId, Sight] = field(default_factory=dict)
     reserved: Mapping[AttemptId, str] = field(default_factory=dict)
     resumed: Mapping[AttemptId, float] = field(default_factory=dict)
@@ -387,6 +389,9 @@ class _Decision:
         node, inspected = self._view.nodes.get(host), self._view.inspected.get(host)
         return None if node is None or inspected is None or inspected.node != node.node else inspected
 
+    def _asked(self, host: str) -> bool:
+        return self._inspected(host) is not None
+
     def _inspect(self, node: Node) -> None:
         self._do(Inspect(node), node.host)
 
@@ -470,6 +475,9 @@ class _Decision:
                 if inspected is not None:  # what it was refused for may have passed
                     self._again(host, inspected)
                 continue
+            if host in self._view.held and not self._unsettled.get(host):
+                unknown.append(host)  # not asked: that would cost what is measured there a second of CPU
+                continue
             if inspected is None or inspected.facts is None:
                 if host not in self._view.silent or self._now - self._view.silent[host] < self._plan.patience:
                     unknown.append(host)
@@ -481,7 +489,7 @@ class _Decision:
                 unknown.append(host)
                 self._busy(host, inspected.facts.busy)
                 self._again(host, inspected)
-        others = [host for host in unknown if host not in self._view.silent and self._inspected(host) is None]
+        others = [one for one in unknown if one not in {*self._view.silent, *self._view.held} and not self._asked(one)]
         if others and self._now < self._view.begun + FIRST_FACTS_SECONDS:
             return
         past = self._past()

@@ -112,6 +112,7 @@ def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
         (driver, "_SHORTEST_WAIT_SECONDS"),
         (driver, "_LONGEST_WAIT_SECONDS"),
         (driver, "ROOM_SECONDS"),
+        (driver, "RESERVATIONS_SECONDS"),
         (supervision, "FRESH_SECONDS"),
     ):
         monkeypatch.setattr(module, name, 0.02)
@@ -253,28 +254,41 @@ class TestHead:
         refused = [one for one in read_ledger(layout.ledger) if isinstance(one, events.HostRefused)]
         assert ["clock" in one.why for one in refused] == [True]
 
-    def test_a_host_that_is_reserved_for_another_is_named(
-        self, layout: StudyLayout, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(driver, "UNRESERVED_SECONDS", 0.02)
+    def test_a_host_of_another_study_is_named_and_not_asked(self, layout: StudyLayout) -> None:
+        """Asking it would cost a second of CPU of what is measured there."""
 
         class Shared(OneHost):
+            asked = 0
+
+            async def reservations(self) -> Sequence[Held]:
+                self.asked += 1
+                other = [Held(AttemptKey("x/1", "c", 1), host, made=True, cpus=8, gpus=0) for host in "ab"]
+                return other if self.asked < 4 else []
+
+            async def facts(self, node: Node, scratch: str) -> HostFacts:
+                assert self.asked >= 4
+                return await super().facts(node, scratch)
+
+        outcome, state = run(layout, Shared())
+        assert (outcome, state.hosts["a"].reserved_by) == ("completed", None)
+        said = [one.by for one in read_ledger(layout.ledger) if isinstance(one, events.HostReserved)]
+        assert said == ["study x/1", None]
+
+    def test_a_host_that_another_program_has(self, layout: StudyLayout, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(driver, "UNRESERVED_SECONDS", 0.02)
+
+        class Taken(OneHost):
             refusals = 0
 
             async def reserve(self, key: AttemptKey, node: Node, what: Reservation) -> bool:
                 self.refusals += 1
                 assert what.scratch == HostsTable().scratch
-                return self.refusals > 3 and await super().reserve(key, node, what)
+                return self.refusals > 2 and await super().reserve(key, node, what)
 
-            async def reservations(self) -> Sequence[Held]:
-                if self.refusals == 1:
-                    return []
-                return [Held(AttemptKey("x/1", "c", 1), host, made=True, cpus=8, gpus=0) for host in "ab"]
-
-        outcome, state = run(layout, Shared())
+        outcome, state = run(layout, Taken())
         assert (outcome, state.hosts["a"].reserved_by) == ("completed", None)
         said = [one.by for one in read_ledger(layout.ledger) if isinstance(one, events.HostReserved)]
-        assert said == ["another program", "study x/1", None]
+        assert said == ["another program", None]
 
     def test_a_host_without_an_answer_is_named(self, layout: StudyLayout) -> None:
         fleet = OneHost(mistakes={"facts": 3})
@@ -383,7 +397,8 @@ class TestDefect:
                 raise RuntimeError(f"a defect at {order.key} on {node.host}")
 
             async def reservations(self) -> Sequence[Held]:
-                await asyncio.sleep(3600)
+                if self.reserved is not None:
+                    await asyncio.sleep(3600)
                 return ()
 
         monkeypatch.setattr(driver, "GIVE_BACK_SECONDS", 0.05)
