@@ -2,11 +2,12 @@
 
 ::
 
-    python -m analysis.study.faults [--hosts 8] [--killed 3] [--disks 1] [--seed 1] [--duration 60s]
+    python -m analysis.study.faults [--hosts 8] [--killed 3] [--disks 1] [--seed 1] [--duration 60s] [--spread 0]
 
 Prints a row a cell: attempts, request rows expected, present and doubled. Exits 1 if a cell has no result, or a row is
 lost or doubled. The nodes are real raylets on this machine, killed with SIGKILL and started again 5 s later; a host
-whose disk is lost loses its runner and its folder, as a machine that is replaced.
+whose disk is lost loses its runner and its folder, as a machine that is replaced. They are struck at random moments
+within ``--spread`` seconds after all cells run, by default all at once.
 """
 
 from __future__ import annotations
@@ -59,9 +60,15 @@ def main() -> int:
     parser.add_argument("--disks", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--duration", default="60s")
+    parser.add_argument("--spread", type=float, default=0.0)
     options = parser.parse_args()
     status, rows = study_with_faults(
-        options.hosts, options.killed, options.disks, options.seed, duration=options.duration
+        options.hosts,
+        options.killed,
+        options.disks,
+        options.seed,
+        duration=options.duration,
+        spread=options.spread,
     )
     print(f"{'cell':<44} {'attempts':>8} {'expected':>8} {'present':>8} {'doubled':>8}")
     for row in rows:
@@ -72,14 +79,24 @@ def main() -> int:
 
 
 def study_with_faults(  # noqa: PLR0913 - what befalls how many hosts, and where
-    hosts: int, killed: int, disks: int, seed: int, *, duration: str = "60s", there: LocalCluster | None = None
+    hosts: int,
+    killed: int,
+    disks: int,
+    seed: int,
+    *,
+    duration: str = "60s",
+    spread: float = 0.0,
+    there: LocalCluster | None = None,
 ) -> tuple[int, Sequence[CellRows]]:
     """Run a study of one cell a host with faults drawn by ``seed``; its exit code, and the rows of every cell.
 
-    ``there``: a cluster of ``hosts`` hosts that is used, and left with all of them, in place of one of its own.
+    ``spread``: within how many seconds after all cells run. ``there``: a cluster of ``hosts`` hosts that is used, and
+    left with all of them, in place of one of its own.
     """
     names = there.hosts if there is not None else [f"h{number}" for number in range(1, hosts + 1)]
-    struck = random.Random(seed).sample(names, killed + disks)
+    chance = random.Random(seed)
+    struck = chance.sample(names, killed + disks)
+    moments = [chance.uniform(0.0, spread) for _ in struck]
     os.environ |= AUTHENTICATION
     with tempfile.TemporaryDirectory(prefix="aging-faults-") as temporary, contextlib.ExitStack() as own:
         cluster = there if there is not None else own.enter_context(_cluster(names))
@@ -89,13 +106,17 @@ def study_with_faults(  # noqa: PLR0913 - what befalls how many hosts, and where
         head = _aging(folder, "run", study, "--cluster", cluster.address, "--results", folder / "results")
         try:
             _wait_until_running(head, folder, hosts, log)
-            for host in struck:
+            begin = time.monotonic()
+            acts = [(moment, "kill", host) for moment, host in zip(moments, struck, strict=True)]
+            acts += [(moment + _AWAY_SECONDS, "start", host) for moment, _, host in acts]
+            for moment, act, host in sorted(acts):
+                time.sleep(max(0.0, begin + moment - time.monotonic()))
+                if act == "start":
+                    cluster.start(host)
+                    continue
                 cluster.kill(host)
-            for host in struck[killed:]:
-                _lose_disk(folder / "scratch" / host)
-            time.sleep(_AWAY_SECONDS)
-            for host in struck:
-                cluster.start(host)
+                if host in struck[killed:]:
+                    _lose_disk(folder / "scratch" / host)
             return _outcome(head, folder)
         finally:
             head.kill()

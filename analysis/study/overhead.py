@@ -131,9 +131,9 @@ def run_once(kind: str, seconds: float) -> tuple[Cost, Cost, list[str]]:
             )
 
 
-def long_campaign(scratch: Path) -> None:
-    """The sealed files of 216 hours, of host ``h``."""
-    directory = scratch / "h" / KEY.study / KEY.cell / "a01" / "results" / "idle" / "20260101T000000Z"
+def long_campaign(scratch: Path, host: str = "h") -> None:
+    """The sealed files of 216 hours on a host."""
+    directory = scratch / host / KEY.study / KEY.cell / "a01" / "results" / "idle" / "20260101T000000Z"
     content = os.urandom(150_000)  # the mean of an hour of a source
     for source in range(SOURCES):
         folder = directory / "server" / "r01" / f"source{source}"

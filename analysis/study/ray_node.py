@@ -25,17 +25,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-import ray
 
-from aging.cluster import session
-from aging.study.host import look
+from aging.cluster.fleet import connect
 from analysis.study.overhead import KEY, long_campaign
 from tests.cluster.raylets import AUTHENTICATION, LocalCluster, new_cluster
 from tests.conftest import unused_port
 
 _FILE = Path(__file__).parents[2] / "docs" / "examples" / "cluster" / "measured-host.env"
 _SETTLING_SECONDS = 30.0
-_LOOKS, _AFTER_SECONDS = 4, 3.0
+_LOOKS, _AFTER_SECONDS = 4, 4.0
 _KINDS = {
     "raylet/raylet": "raylet",
     "dashboard/agent.py": "dashboard agent",
@@ -101,24 +99,20 @@ def costs(processes: Mapping[str, Sequence[tuple[str, psutil.Process]]], seconds
 
 async def of_looks(cluster: LocalCluster, scratch: str) -> tuple[float, float]:
     """CPU seconds of a look by a worker of its own: of the worker, and of the node's processes meanwhile; means."""
-    await asyncio.to_thread(session.connect, cluster.address)
-    node = next(one for one in await session.Session().nodes() if one.host == "a")
     of_workers, of_node = [], []
     everything = [one for _, one in processes_of(cluster, "a")]
-    for _ in range(_LOOKS + 1):
-        before = sum(map(_cpu, everything))
-        visit = session._new_visit(node, {})
-        of_workers.append(await session._value(visit.call.remote(cpu_of_a_look, scratch)))
-        ray.kill(visit)
-        await asyncio.sleep(_AFTER_SECONDS)
-        of_node.append(sum(map(_cpu, everything)) - before)
+    fleet = await connect(cluster.address)
+    try:
+        node = next(one for one in await fleet.nodes() if one.host == "a")
+        for _ in range(_LOOKS + 1):
+            before = sum(map(_cpu, everything))
+            await fleet.look(node, [KEY], scratch)
+            of_workers.append(sum(map(_cpu, cluster.raylets["a"].workers())))
+            await asyncio.sleep(_AFTER_SECONDS)
+            of_node.append(sum(map(_cpu, everything)) - before)
+    finally:
+        await fleet.close()
     return statistics.mean(of_workers[1:]), statistics.mean(of_node[1:])  # the first one hashes
-
-
-def cpu_of_a_look(scratch: str) -> float:
-    """In a worker: look, and the CPU seconds of this process from its start."""
-    look("h", [KEY], scratch)
-    return time.process_time()
 
 
 def _cpu(process: psutil.Process) -> float:
@@ -147,10 +141,9 @@ def main() -> int:
         joined = sum(_cpu(one) for kind, one in processes_of(clusters["documented"], "a") if kind != "log monitor")
         found = costs({name: list(processes_of(cluster, "a")) for name, cluster in clusters.items()}, options.seconds)
         with tempfile.TemporaryDirectory() as scratch:
-            long_campaign(Path(scratch))
+            long_campaign(Path(scratch), "a")
             worker, node = asyncio.run(of_looks(clusters["documented"], scratch))
     finally:
-        ray.shutdown()
         for cluster in clusters.values():
             cluster.end()
     print("| settings | process | % of a core | resident, MB | proportional, MB | unshared, MB |")

@@ -40,14 +40,8 @@ def this_interpreter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     "folder",
     [pytest.param(NOTEBOOKS, id="from its folder"), pytest.param(ROOT, id="from the root", marks=pytest.mark.slow)],
 )
-@pytest.mark.parametrize(
-    "path",
-    [
-        path if path.name.startswith("05") else pytest.param(path, marks=pytest.mark.thorough)  # one is soon executed
-        for path in PATHS
-    ],
-    ids=[path.name for path in PATHS],
-)
+@pytest.mark.thorough
+@each
 def test_notebook_shows_what_its_file_says(path: Path, folder: Path, this_interpreter: None) -> None:
     """All but the pixels of figures; after a change of what is shown: ``python -m tools.notebooks``."""
     committed = read(path)

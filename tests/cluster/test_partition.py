@@ -160,7 +160,7 @@ class TestStudy:
 
     def test_complete_as_it_turns_up(self, tmp_path: Path) -> None:
         """The old attempt has completed while it was cut off: it counts as the first, and the new one is stopped."""
-        write_study(tmp_path, cells=1, duration="60s", study='patience = "40s"')
+        write_study(tmp_path, cells=1, duration="100s", study='patience = "90s"')
         with apart("a", "b") as (cluster, links), started(tmp_path, cluster) as study:
             first, process = cut_until_begun_again(study, links)
             study.until(lambda: not process.is_running(), "the old attempt ends")

@@ -55,7 +55,7 @@ class TestStudy:
                 _, told = aging(second, "status", root(second), "--json")
                 assert one.ended() == 0, log(first)
                 assert two.ended() == 0, log(second)
-        study = f"study s/{root(first).name}, "
+        study = f"study s/{root(first).name}-"
         assert {host for host, by in waits(second) if by.startswith(study)} == {"a", "b"}
         cells = json.loads(told)["cells"]
         assert [(row["status"], study in row["why"]) for row in cells] == [("waiting", True)] * 2

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -31,7 +30,7 @@ scratch = "{scratch}"
 
 
 @contextlib.contextmanager
-def turning_host(cluster: LocalCluster, folder: Path, scratch: str) -> Iterator[subprocess.Popen[bytes]]:
+def turning_host(cluster: LocalCluster, folder: Path, scratch: str) -> Iterator[psutil.Popen]:
     """The script as a process; its `ray` is that of this interpreter."""
     program = folder / "bin" / "ray"
     program.parent.mkdir()

@@ -60,6 +60,7 @@ def test_required_calibration(aging: Aging, tmp_path: Path) -> None:
     assert "made for other deployments, another load or another host" in stale.stderr
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("number", "code"), [pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow), (signal.SIGKILL, -signal.SIGKILL)]
 )

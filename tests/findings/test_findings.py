@@ -314,6 +314,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.thorough
 def test_a_killed_process_of_the_pool(tmp_path: Path) -> None:
     script = tmp_path / "killed.py"
     script.write_text(KILLED)

@@ -125,6 +125,7 @@ def test_killed_while_it_observes(begin: Begin, server: Server) -> None:
     assert guard.state.tally.restarts == 0
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("how", [pytest.param("pattern", marks=pytest.mark.slow), "pid"])
 def test_a_second_guard_is_refused(begin: Begin, server: Server, cli: Aging, tmp_path: Path, how: str) -> None:
     guard = begin("--name", server.pattern, *QUICK[:2])

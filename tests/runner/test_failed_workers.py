@@ -53,6 +53,7 @@ def with_events(root: Path, *events: tuple[str, str | None, dict[str, Any]], lea
 # The judge of what is to be repeated.
 
 
+@pytest.mark.thorough
 def test_judge_crash_journaled_per_run(tmp_path: Path) -> None:
     recorder = Recorder()  # there is no result directory to judge
     assert asyncio.run(broken_runs(tmp_path, [run("a"), run("b", attempt=2)], recorder)) == {}

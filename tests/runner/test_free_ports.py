@@ -256,6 +256,7 @@ def test_two_campaigns_of_one_file_at_once(tmp_path: Path) -> None:
     assert len(ports) == len(set(ports)) == 4
 
 
+@pytest.mark.thorough
 def test_doctor_reports_chosen_port(tmp_path: Path, aging: Aging) -> None:
     file = tmp_path / "ports.toml"
     file.write_text("\n".join((HEAD, CLEAN, LEAK + f"port = {unused_port()}\n")))
