@@ -27,9 +27,7 @@ def seen(scratch: Path, *happened: Event) -> Look:
 def test_servers_that_did_not_become_ready_are_named(tmp_path: Path) -> None:
     found = seen(
         tmp_path,
-        DeploymentDied(
-            deployment="vllm", replica=1, generation=1, why="ended (exit 1)", log=["a", "CUDA out of memory "]
-        ),
+        DeploymentDied(deployment="vllm", replica=1, generation=1, why="ended (exit 1)", log=["CUDA out of memory "]),
         DeploymentDied(deployment="llama", replica=1, generation=1, why="not ready after 60 s"),
         CampaignFailed(),
     )

@@ -237,7 +237,8 @@ def _why(status: Status, known: CellState, attempt: Attempt | None, away: str) -
     reason = ""
     if status in ("given_up", "lost", "ended", "host_lost", "abandoned"):
         said = "" if attempt is None else attempt.lost or attempt.why or ""
-        reason = _joined(away, said, known.given_up or "")
+        given_up = known.given_up or ""
+        reason = _joined(away, "" if said in given_up else said, given_up)
     elif attempt is not None and attempt.why and status != "counted":
         reason = attempt.why
     if not reason and len(known.attempts) > 1:

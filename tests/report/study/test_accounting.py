@@ -87,6 +87,11 @@ class TestAccounting:
         for part in ("7 of 8", "v01-r08", "host c", "41 min", "disk was lost", "no other host fits"):
             assert part in account.sentence
 
+    def test_a_reason_is_told_once(self) -> None:
+        failed = Attempt(1, "c", _NOW - _HOUR, "failed", why="no server became ready", collected=True)
+        cell = _with("v01-r01", failed, given_up="its only attempt failed; the last: no server became ready")
+        assert _account(cell, outcome="incomplete", ended=_NOW).rows[0].why == cell.given_up
+
     def test_complete(self) -> None:
         account = _account(*(_counted(f"v01-r{place:02d}", "a") for place in range(1, 9)), outcome="completed")
         assert account.missing == []
