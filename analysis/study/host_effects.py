@@ -34,7 +34,7 @@ DESIGNS = ("one cell", "two variants, two cells")
 LEVEL = 0.10
 
 _ERROR = 0.02
-_REPLICATES = {True: (20_000, 1000), False: (400, 4)}
+_REPLICATES = {True: (20_000, 0), False: (400, 4)}
 _STEPS, _WIDE, _HEAVY = 60, 2, 3
 _OUTLIERS = {"none": 0, "heavy": 0, "doubled": 1, "two doubled": 2}
 
@@ -178,9 +178,9 @@ def measure(full: bool) -> pd.DataFrame:
         *product(("heavy",), (one,), (4, 8, 16)),
         *product(("doubled",), (one,), (4, 5, 8, 16)),
         ("two doubled", one, 8),
-        *product(("none",), (two,), (4, 8)),
-        ("doubled", two, 8),
     ]
+    if not full:
+        cases += [("none", two, 4), ("doubled", two, 8)]
     asked = [*product(("coverage",), (one,), HOSTS), *cases]
     cells: list[Cell] = [
         (*place, spread, full) for place in asked for spread in (SPREADS if place[0] == "coverage" else OUTLIER_SPREADS)

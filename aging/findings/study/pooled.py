@@ -70,6 +70,10 @@ def over_cells(verdicts: Sequence[Verdict], planned: int) -> Decision:
     if not verdicts:
         return Decision("inconclusive", (Note("no_cells", f"None of {planned} cells has a result."),))
     decision = of_replicas(verdicts)
+    if decision.notes:
+        counted = ", ".join(f"{count} {verdict}" for verdict, count in Counter(verdicts).most_common())
+        disagree = Note("replicas_disagree", f"The cells have different verdicts: {counted}.")
+        decision = Decision(decision.verdict, (disagree,))
     missing = planned - len(verdicts)
     if missing <= 0:
         return decision
