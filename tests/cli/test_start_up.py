@@ -75,6 +75,7 @@ main(["observe", "--pid", sys.argv[1]])
 """
 
 
+@pytest.mark.thorough
 def test_observation_imports_what_it_needs(tmp_path: Path) -> None:
     """With any of these it would be larger than what it may be; docs/measurement.md has the figures."""
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as target:

@@ -413,7 +413,7 @@ def test_empty_finding(four: Results) -> None:
     ],
     ids=lambda made: "+".join(server.name for server in made.servers) or "nothing",
 )
-@pytest.mark.parametrize("found", [True, False], ids=["found", "no-findings"])
+@pytest.mark.parametrize("found", [True, pytest.param(False, marks=pytest.mark.thorough)], ids=["found", "no-findings"])
 def test_missing_data(build: Build, made: Made, found: bool) -> None:
     results = build(made)
     outline = read(results, findings_of([finding(server.name) for server in made.servers if found]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 
 import numpy as np
+import pytest
 from rich.console import Console
 
 from aging.findings.table_analysis import analyze_series
@@ -22,6 +23,7 @@ def printed(series: list[TableSeries], left_out: int = 0) -> list[str]:
     return out.getvalue().splitlines()
 
 
+@pytest.mark.thorough
 def test_many_series_are_counted_and_the_worst_shown() -> None:
     series = [TableSeries(f"flat{k}", T, NOISE) for k in range(95)]
     series.insert(60, TableSeries("leak", T, 0.1 * T + NOISE))

@@ -50,6 +50,7 @@ def test_memory_floor_ends_offender(tmp_path: Path) -> None:
     assert "died" not in campaign.problems("clean")
 
 
+@pytest.mark.thorough
 def test_memory_floor_without_offender(tmp_path: Path) -> None:
     campaign = VirtualCampaign(tmp_path, small_campaign('name = "clean"', head='watchdogs.memory_floor = "1GiB"'))
     campaign.at(30, lambda: setattr(campaign, "memory_available", 2**29))

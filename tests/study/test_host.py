@@ -238,6 +238,7 @@ class TestKills:
         score = Path(f"/proc/{runner}/oom_score_adj").read_text()
         assert score == Path("/proc/self/oom_score_adj").read_text()
 
+    @pytest.mark.thorough
     def test_the_starter_is_killed(self, order: Callable[..., Order], scratch: Path, tmp_path: Path) -> None:
         file = tmp_path / "campaign.toml"
         file.write_text(order(duration="4s").campaign)
@@ -249,7 +250,6 @@ class TestKills:
         assert seen(scratch).state == "running"
         wait_for(lambda: seen(scratch).state == "completed", "not in time", 90)
 
-    @pytest.mark.thorough
     def test_the_starter_is_killed_while_it_starts(
         self, order: Callable[..., Order], scratch: Path, tmp_path: Path
     ) -> None:

@@ -86,6 +86,7 @@ def test_terminal_and_report(renewed: VirtualCampaign) -> None:
     assert html.count("28 held") == 3
 
 
+@pytest.mark.thorough
 def test_one_policy_is_not_compared(tmp_path: Path) -> None:
     campaign = VirtualCampaign(tmp_path, small_campaign(LEAK, tables=PERIODIC, duration="80s"))
     assert campaign.run() == 0, campaign.output
@@ -110,6 +111,7 @@ def test_successor_that_never_serves(tmp_path: Path) -> None:
     assert leak["unavailable_seconds"] == pytest.approx(120 - one["at_seconds"], abs=5)
 
 
+@pytest.mark.thorough
 def test_dry_run(tmp_path: Path) -> None:
     text = small_campaign(LEAK, tables=f"{PERIODIC}dry_run = true\n", duration="80s")
     campaign = VirtualCampaign(tmp_path, text)

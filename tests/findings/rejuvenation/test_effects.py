@@ -153,6 +153,7 @@ def test_no_requests(tmp_path: Path) -> None:
     assert one.steady_after_minutes is None
 
 
+@pytest.mark.thorough
 def test_problems(tmp_path: Path) -> None:
     decided = {"generation": 1, "carried_out": False, "policy": "threshold", "reason": "above"}
     lines = [
