@@ -62,6 +62,7 @@ def assert_completes(folder: Path) -> None:
 
 
 class TestRunnerKilled:
+    @pytest.mark.slow
     def test_it_is_resumed_on_its_host(self, cluster: LocalCluster, tmp_path: Path) -> None:
         """By a Ray worker, whose end the next runner survives."""
         write_study(tmp_path, cells=1)
