@@ -205,8 +205,8 @@ class TestCommands:
             (("stop", "DIR", "--drain"), "--drain"),
             (("stop",), "--study"),
             (("stop", "--cluster", "auto"), "--study"),
-            (("status", "--cluster", "127.0.0.1:1"), "ray start"),
-            (("stop", "--cluster", "127.0.0.1:1", "--study", "s/1"), "ray start"),
+            pytest.param(("status", "--cluster", "127.0.0.1:1"), "ray start", marks=pytest.mark.ray),
+            pytest.param(("stop", "--cluster", "127.0.0.1:1", "--study", "s/1"), "ray start", marks=pytest.mark.ray),
         ],
     )
     def test_what_does_not_fit(self, cli: Aging, arguments: tuple[str, ...], named: str) -> None:
