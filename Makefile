@@ -26,7 +26,7 @@ test-all: $(VENV)/.installed-dev
 
 # Studies on real raylets of this machine.
 test-ray: $(VENV)/.installed-ray
-	$(BIN)/python -m pytest -n 0 -m "ray and not slow" tests/cluster
+	$(BIN)/python -m pytest -n 0 -m "ray and not slow" tests/cluster tests/study
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
