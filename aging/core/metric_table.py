@@ -364,7 +364,9 @@ _HOST = (
     Metric("host_swap_used_bytes", "bytes", "swap in use", "up", "host"),
     Metric("host_load_1m", "count", "tasks running or waiting, the mean of a minute", "up", "host"),
     Metric("host_processes", "count", "processes", "up", "host", "processes of other pid namespaces"),
-    Metric("host_cpu_user_seconds_total", "seconds", "user time of all CPUs", None, "host"),
+    Metric(
+        "host_cpu_user_seconds_total", "seconds", "user time of all CPUs, with that of niced processes", None, "host"
+    ),
     Metric("host_cpu_system_seconds_total", "seconds", "system time of all CPUs", None, "host"),
     Metric("host_cpu_idle_seconds_total", "seconds", "idle time of all CPUs", None, "host"),
     Metric(

@@ -159,7 +159,7 @@ class HostSampler(Sampler):
             "host_swap_used_bytes": swap.used,
             "host_load_1m": os.getloadavg()[0],
             "host_processes": len(psutil.pids()),
-            "host_cpu_user_seconds_total": cpu.user,
+            "host_cpu_user_seconds_total": cpu.user + cpu.nice,
             "host_cpu_system_seconds_total": cpu.system,
             "host_cpu_idle_seconds_total": cpu.idle,
         }
