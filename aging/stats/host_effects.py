@@ -55,9 +55,10 @@ class Spread:
 
     ``host_sd`` is the standard deviation between hosts, ``limits`` its 95 % limits by Q-profile (Viechtbauer 2007),
     given the cells' own spread; None where hosts differ less than their own errors allow: Q is then below the quantile
-    of every spread, 0 included, and the interval is the null set. ``i2`` is the share of the hosts' spread that is no chance, in percent (Higgins
-    and Thompson 2002). ``q`` is Cochran's Q between hosts on ``df`` degrees of freedom, ``p`` that of "hosts do not
-    differ". ``cell_sd`` is the standard deviation between cells of one host, None where no host ran two of a kind.
+    of every spread, 0 included, and the interval is the null set. ``i2`` is the share of the hosts' spread that is no
+    chance, in percent (Higgins and Thompson 2002). ``q`` is Cochran's Q between hosts on ``df`` degrees of freedom,
+    ``p`` that of "hosts do not differ". ``cell_sd`` is the standard deviation between cells of one host, None where no
+    host ran two of a kind.
     """
 
     host_sd: float

@@ -40,8 +40,8 @@ def shortage(cells: Sequence[Cell], state: StudyState, table: HostsTable) -> str
         return None
     names = sorted(fitting)
     listed = ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
-    fit = f"{len(names)} {'host' if len(names) == 1 else 'hosts'} of the cluster {'fits' if len(names) == 1 else 'fit'}"
+    fit = "1 host of the cluster fits" if len(names) == 1 else f"{len(names)} hosts of the cluster fit"
     return (
-        f"{needed} replicates need {needed} different hosts (`hosts.apart`), and {fit}: {listed}; add hosts, or begin a "
-        "study with fewer `replicates` or `hosts.apart = false`"
+        f"{needed} replicates need {needed} different hosts (`hosts.apart`), and {fit}: {listed}; add hosts, or begin "
+        "a study with fewer `replicates` or `hosts.apart = false`"
     )

@@ -129,6 +129,7 @@ def run(
     attempts: int = 2,
     patience: float = 0.5,
     hosts: HostsTable = HostsTable(),  # noqa: B008 - frozen
+    *,
     tell: Callable[[str], None] = lambda _: None,
     replicates: int = 1,
 ) -> tuple[str, StudyState]:
@@ -310,7 +311,7 @@ class TestHead:
             async def nodes(self) -> Sequence[Node]:
                 return [] if self.gone else await super().nodes()
 
-            async def facts(self, node: Node, scratch: str) -> HostFacts:
+            async def facts(self, node: Node, scratch: str) -> HostFacts:  # noqa: ARG002 - it tells none
                 self.gone = True
                 raise HostLostError(f"Host {node.host}: The host is not in the cluster any more.")
 
@@ -323,7 +324,7 @@ class TestHead:
     @pytest.mark.parametrize(("error", "words"), [(HostLostError, "does not answer"), (AgingError, "takes no cells")])
     def test_a_host_is_named_once(self, layout: StudyLayout, error: type[AgingError], words: str) -> None:
         class Named(OneHost):
-            async def facts(self, node: Node, scratch: str) -> HostFacts:
+            async def facts(self, node: Node, scratch: str) -> HostFacts:  # noqa: ARG002 - it tells none
                 raise error(f"Host {node.host}: it said so.")
 
         said: list[str] = []
@@ -335,7 +336,9 @@ class TestHead:
         outcome, state = run(layout, OneHost(), tell=said.append, replicates=3)
         assert (outcome, state.cells["c"].counts) == ("incomplete", 1)
         (told,) = [one for one in said if "different hosts" in one]
-        assert told.startswith("3 replicates need 3 different hosts (`hosts.apart`), and 1 host of the cluster fits: a;")
+        assert told.startswith(
+            "3 replicates need 3 different hosts (`hosts.apart`), and 1 host of the cluster fits: a;"
+        )
 
     def test_a_host_is_asked_before_it_is_known(self, layout: StudyLayout) -> None:
         run(layout, OneHost())

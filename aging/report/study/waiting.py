@@ -51,15 +51,17 @@ class Waiting:
         apart = {host for name, host in self._taken.get(cell.variant, ()) if name != cell.name and self._table.apart}
         whys = [(one, self._not_now(cell, one, apart)) for one in self._fitting if not is_asked(one)]
         if any(why is None for _, why in whys):
-            if self._asking:
-                return self._asking[0]
-            if self._table.count is not None and len(self._used) >= self._table.count:
-                return f"the study has {len(self._used)} hosts, and takes at most {self._table.count} (`hosts.count`)"
-            return ""
+            return next(iter(self._asking), self._enough())
         if self.short and apart.issuperset(one.name for one in self._fitting):
             return f"every host that fits has another replicate of {cell.variant} (`hosts.apart`)"
         said = (f"{one.name} {why}" for one, why in whys)
         return "; ".join([*_some(said, len(whys), "busy"), *self._asking, *self._gone])
+
+    def _enough(self) -> str:
+        """Why the study takes no further host; empty where it takes one."""
+        if self._table.count is None or len(self._used) < self._table.count:
+            return ""
+        return f"the study has {len(self._used)} hosts, and takes at most {self._table.count} (`hosts.count`)"
 
     def _not_now(self, cell: Cell, host: HostState, apart: Set[str]) -> str | None:
         """What keeps a host that fits from this cell."""

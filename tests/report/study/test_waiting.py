@@ -76,14 +76,16 @@ def test_hosts_that_are_asked() -> None:
 
 
 class TestShortage:
-    CELLS = [Cell(f"v1-r{number}", "v1", number, {}, "", 60.0) for number in (1, 2, 3, 4)]
+    CELLS = tuple(Cell(f"v1-r{number}", "v1", number, {}, "", 60.0) for number in (1, 2, 3, 4))
     TWO = (HERE, replace(HERE, name="d"), NEAREST)
 
     def test_it_is_said_once(self) -> None:
         one, two = Attempt(1, "a", 0.0, "running"), Attempt(1, "d", 0.0, "running")
         account = accounting("s", self.CELLS, state(*self.TWO, v1_r1=one, v1_r2=two), NOW, 7)
         said = "\n".join(lines(account))
-        assert said.count("4 replicates need 4 different hosts (`hosts.apart`), and 2 hosts of the cluster fit: a, d") == 1
+        assert (
+            said.count("4 replicates need 4 different hosts (`hosts.apart`), and 2 hosts of the cluster fit: a, d") == 1
+        )
         assert said.count("another replicate") == 1
         assert account.rows[3].why.startswith("every host that fits has another replicate of v1")
 
@@ -126,7 +128,9 @@ def test_another_replicate() -> None:
 
 
 def test_the_most_hosts_are_in_use() -> None:
-    said = why(state(HERE, HostState("d", facts=facts("d")), v1_r1=Attempt(1, "a", 0.0, "running")), count=1, apart=False)
+    said = why(
+        state(HERE, HostState("d", facts=facts("d")), v1_r1=Attempt(1, "a", 0.0, "running")), count=1, apart=False
+    )
     assert "hosts.count" in said
 
 
