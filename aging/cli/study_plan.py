@@ -92,7 +92,9 @@ def _show(study: Study, figures: StudyFigures) -> None:
     why = ", each replicate of a combination on another one" if study.file.hosts.apart and least > 1 else ""
     out.print(f"hosts: {some} for {cells}{why}", soft_wrap=True)
     more = f"; starting and settling add at most {readable_duration(figures.at_most_more)}"
-    out.print(f"host-hours: {figures.cell_seconds / 3600:,.1f}{more}", soft_wrap=True)
+    seconds = figures.cell_seconds
+    total = f"host-minutes: {seconds / 60:.3g}" if seconds < 3600 else f"host-hours: {seconds / 3600:,.1f}"
+    out.print(f"{total}{more}", soft_wrap=True)
     for hosts in dict.fromkeys((least, most)):
         took = readable_duration(figures.seconds_on(hosts))
         out.print(f"duration on {_count(hosts, 'host')}: at least {took}, if none is lost", soft_wrap=True)

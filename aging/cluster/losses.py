@@ -23,7 +23,7 @@ _SENTENCES: tuple[tuple[type[BaseException], str], ...] = (
     (exceptions.OutOfDiskError, "The disk of Ray's temporary folder is full."),
     (exceptions.ObjectStoreFullError, "Ray's object store is full."),
     (exceptions.ObjectLostError, "An answer of the host was lost on its way."),
-    (exceptions.GetTimeoutError, "The host did not answer in time."),
+    (exceptions.GetTimeoutError, "The call timed out."),
     (exceptions.RuntimeEnvSetupError, "Ray could not set up the environment of the call on the host."),
     (exceptions.RaySystemError, "Ray reported an internal error; the cluster may be restarting."),
     (exceptions.RpcError, "The cluster did not answer."),
@@ -60,7 +60,7 @@ def losses_named(host: str) -> Iterator[None]:
             raise AgingError(_not_imported(host)) from None
         raise HostLostError(f"Host {host}: {_sentence(error) or 'Ray lost the call.'}") from None
     except TimeoutError:
-        raise HostLostError(f"Host {host}: The host did not answer in time.") from None
+        raise HostLostError(f"Host {host}: The call timed out.") from None
 
 
 def _not_imported(host: str) -> str:

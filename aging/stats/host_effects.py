@@ -53,15 +53,16 @@ class Observation:
 class Spread:
     """How far hosts differ.
 
-    ``host_sd`` is the standard deviation between hosts, ``low`` and ``high`` its limits by Q-profile (Viechtbauer
-    2007), given the cells' own spread. ``i2`` is the share of the hosts' spread that is no chance, in percent (Higgins
-    and Thompson 2002). ``q`` is Cochran's Q between hosts on ``df`` degrees of freedom, ``p`` that of "hosts do not
-    differ". ``cell_sd`` is the standard deviation between cells of one host, None where no host ran two of a kind.
+    ``host_sd`` is the standard deviation between hosts, ``limits`` its 95 % limits by Q-profile (Viechtbauer 2007),
+    given the cells' own spread; None where hosts differ less than their own errors allow: Q is then below the quantile
+    of every spread, 0 included, and the interval is the null set. ``i2`` is the share of the hosts' spread that is no
+    chance, in percent (Higgins and Thompson 2002). ``q`` is Cochran's Q between hosts on ``df`` degrees of freedom,
+    ``p`` that of "hosts do not differ". ``cell_sd`` is the standard deviation between cells of one host, None where no
+    host ran two of a kind.
     """
 
     host_sd: float
-    low: float
-    high: float
+    limits: tuple[float, float] | None
     i2: float
     q: float
     df: int
@@ -296,8 +297,7 @@ class _Fit:
         low, high = (_host_variance(self.sums, float(chdtri(self.between, level))) for level in levels)
         return Spread(
             host_sd=math.sqrt(self.host_variance),
-            low=math.sqrt(low),
-            high=math.sqrt(high),
+            limits=(math.sqrt(low), math.sqrt(high)) if high > 0 else None,
             i2=100 * max(0.0, (q - self.between) / q) if q > 0 else 0.0,
             q=q,
             df=self.between,

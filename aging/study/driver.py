@@ -30,10 +30,12 @@ from aging.study.fleet import (
     Order,
     OtherCodeError,
     Reservation,
+    said_of,
 )
 from aging.study.layout import StudyLayout
 from aging.study.ledger import Ledger
 from aging.study.reservations import give_back
+from aging.study.shortage import shortage
 from aging.study.state import Attempt, CellState, Fold, HostState, StudyState
 from aging.study.supervision import Inspected, Plan, Sight, View, decide
 
@@ -94,11 +96,13 @@ class Head:
         self._any = asyncio.Semaphore(_AT_A_TIME)
         self._collecting = asyncio.Semaphore(_COLLECTIONS_AT_A_TIME)
         self._asked: dict[str, int] = {}
+        self._unheard: dict[str, str] = {}
         self._undiscarded: dict[AttemptId, int] = {}
         self._answered = clock()
         self._reservations_at = float("-inf")
         self._cluster_error: str | None = "not asked yet"
         self._full: str | None = None
+        self._short: str | None = None
         self._abandoned = False
         self._failure: BaseException | None = None
 
@@ -192,7 +196,17 @@ class Head:
                 return True
             if not isinstance(command, Note):
                 self._begin(command)
+        self._tell_shortage()
         return False
+
+    def _tell_shortage(self) -> None:
+        """Say once that there are too few different hosts, and again where there are others."""
+        if self._view.stopping or not self._view.nodes:
+            return
+        short = shortage(self._plan.cells, self.state, self._plan.hosts)
+        if short is not None and short != self._short:
+            self._tell(short)
+        self._short = short or self._short
 
     async def _watch(self) -> None:
         """Ask the cluster for its hosts, again and again."""
@@ -216,8 +230,16 @@ class Head:
                         wait={host: until for host, until in self._view.wait.items() if host not in gone},
                         silent={host: since for host, since in self._view.silent.items() if host not in gone},
                     )
+                self._record_silent()
                 self._wake.set()
             await asyncio.sleep(NODES_SECONDS)
+
+    def _record_silent(self) -> None:
+        """Note the hosts that did not answer and that the cluster still has: one that left it is noted as lost."""
+        for host, why in self._unheard.items():
+            if host in self._view.nodes and self._host(host).silent is None:
+                self._record(events.HostSilent(host=host, why=why))
+        self._unheard.clear()
 
     async def _ask_reservations(self) -> None:
         """Which hosts other studies hold, as long as cells wait; asked of the cluster, and not of these hosts."""
@@ -272,7 +294,7 @@ class Head:
             try:
                 await self._effect(command)
             except HostLostError as error:
-                self._unanswered(host, str(error))
+                self._unanswered(host, said_of(host, error))
             except (StorageError, ChangedCodeError):
                 raise
             except OtherCodeError as error:
@@ -280,9 +302,9 @@ class Head:
                     raise OtherCodeError(
                         f"{error}. The study ends here and its cells go on; then: aging resume {self._layout.root}"
                     ) from None
-                self._refused(command, host, str(error))
+                self._refused(command, host, said_of(host, error))
             except AgingError as error:
-                self._refused(command, host, str(error))
+                self._refused(command, host, said_of(host, error))
             else:
                 self._answered_by(host)
 
@@ -448,7 +470,7 @@ class Head:
                 self._saw(node, Look(self._key(at), "refused", why=why))
                 self._answered_by(host)
             case commands.Collect(attempt=at, whole=whole):
-                self._tell(f"{at.cell}: attempt {at.number} could not be collected: {why}")
+                self._tell(f"{at.cell}: attempt {at.number} could not be collected from {host}: {why}")
                 sight = self._view.seen.get(at)
                 seen = {key: one for key, one in self._view.seen.items() if key != at}
                 failed = self._view.failed.get(at, 0) + 1 if whole else 0
@@ -471,8 +493,7 @@ class Head:
 
     def _unanswered(self, host: str, why: str) -> None:
         now, count = self._clock(), self._asked.get(host, 0)
-        if host and self._host(host).silent is None:
-            self._record(events.HostSilent(host=host, why=why))
+        self._unheard[host] = why
         self._asked[host] = count + 1
         wait = min(_SHORTEST_WAIT_SECONDS * 2**count, _LONGEST_WAIT_SECONDS)
         silent = self._view.silent if host in self._view.silent else {**self._view.silent, host: now}
@@ -480,6 +501,7 @@ class Head:
 
     def _answered_by(self, host: str) -> None:
         self._asked.pop(host, None)
+        self._unheard.pop(host, None)
         if self._host(host).silent is not None:
             self._record(events.HostSilent(host=host, why=None))
         if host in self._view.silent or host in self._view.wait:

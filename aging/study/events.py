@@ -45,6 +45,14 @@ class StudyStopping(StudyEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HostAsked(StudyEvent):
+    """A host that the cluster has, and that is asked for its facts for the first time."""
+
+    KIND: ClassVar[str] = "host_asked"
+    host: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HostSeen(StudyEvent):
     """A host told its facts, for the first time or changed ones."""
 

@@ -18,6 +18,11 @@ class HostLostError(AgingError):
     """A host, or the whole cluster, that did not answer."""
 
 
+def said_of(host: str, error: AgingError) -> str:
+    """What an error says of a host, for a line that names the host itself."""
+    return str(error).removeprefix(f"Host {host}: ").removesuffix(".")
+
+
 class OtherCodeError(AgingError):
     """A host whose code of this package is not that of the process that asks it."""
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from aging.core.errors import AgingError
 from aging.study.assignment import fits
-from aging.study.fleet import Fleet, Node
+from aging.study.fleet import Fleet, Node, said_of
 from aging.study.schema import HostsTable
 
 
@@ -37,4 +37,4 @@ async def _why_not(fleet: Fleet, node: Node, table: HostsTable) -> str | None:
     try:
         return fits(node, await fleet.facts(node, table.scratch), table)
     except AgingError as error:
-        return str(error)
+        return said_of(node.host, error)

@@ -65,7 +65,8 @@ class CellState:
 
 @dataclass(frozen=True, slots=True)
 class HostState:
-    """A host. ``lost`` is since when it is gone (epoch seconds), ``refused`` why it may not run cells.
+    """A host. ``facts`` are None until it has told them. ``lost`` is since when it is gone (epoch seconds),
+    ``refused`` why it may not run cells.
 
     ``busy`` is the attempt of another study that cells wait for, ``busy_since`` when that was first seen;
     ``reserved_by`` for whom the cluster holds what a cell needs there; ``silent`` why it does not answer.
@@ -138,6 +139,8 @@ class Fold:
                 self._whole = replace(self._whole, stopping=True)
             case events.StudyEnded():
                 self._whole = replace(self._whole, outcome=event.outcome, ended=event.wall)
+            case events.HostAsked(host=host):
+                self._hosts[host] = self._host(host)
             case events.HostSeen(facts=facts):
                 self._hosts[facts.host] = replace(self._host(facts.host), facts=facts, refused=None)
             case events.HostRefused():

@@ -215,6 +215,8 @@ class _Decision:
             inspected = self._inspected(name)
             if why is not None and refused is None:
                 yield Note(events.HostRefused(host=name, why=why))
+            elif known is None:
+                yield Note(events.HostAsked(host=name))
             elif why is None and refused is not None and inspected is not None and inspected.facts is not None:
                 yield Note(events.HostSeen(facts=inspected.facts))
 

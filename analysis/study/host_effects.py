@@ -1,8 +1,9 @@
 """Host as a random effect: coverage of the mean and of the spread between hosts, false and true naming of outliers.
 
 ``coverage``: a host's rate has a known error and differs from the mean by a normal deviation whose scale is ``spread``
-errors. The share of intervals of the mean, of the spread between hosts (Q-profile) and of one more host's rate that
-hold the truth.
+errors. The share of studies whose interval of the mean, of the spread between hosts (Q-profile) and of one more host's
+rate holds the truth. ``none`` is the share without an interval of the spread, since the hosts differ less than their
+errors allow; these do not count as holding it.
 
 ``outlier``: each host ran one cell, or two cells of each of two variants. Rates differ between hosts by ``spread`` of
 the mean rate, each with an error of 2 % of it, and of 6 % every third. In ``none`` no host is an outlier: ``false`` is
@@ -76,16 +77,18 @@ def coverage(hosts: int, spread: float, replicates: int) -> dict[str, object]:
     far = (
         stdtrit(hosts - 2, 0.975) * np.hypot(error, np.sqrt(between)) if hosts > _WIDE else np.full(replicates, np.nan)
     )
-    q = _q(y, errors, np.full(replicates, spread**2))
+    upper, lower = chdtri(hosts - 1, 0.025), chdtri(hosts - 1, 0.975)
+    none = _q(y, errors, np.zeros(replicates)) <= lower
     # Q falls in the variance: the limits are beside the truth where Q at the truth is beside the quantiles.
-    above = q >= chdtri(hosts - 1, 0.975) if spread else np.full(replicates, True)
+    q = _q(y, errors, np.full(replicates, spread**2))
     return {
         "part": "coverage",
         "case": "one cell",
         "hosts": hosts,
         "spread": spread,
         "mean": float(np.mean(np.abs(middle) <= reach)),
-        "host sd": float(np.mean(above & (q <= chdtri(hosts - 1, 0.025)))),
+        "host sd": float(np.mean(~none & (q >= lower) & (q <= upper))),
+        "none": float(np.mean(none)),
         "new host": float(np.mean(np.abs(middle - new_host) <= far)) if hosts > _WIDE else np.nan,
         "width": float(np.median(2 * reach)),
     }

@@ -23,6 +23,23 @@ def test_intervals_hold_the_truth() -> None:
     assert 0.93 < float(str(row["host sd"])) < 0.97
 
 
+def test_studies_without_an_interval_of_the_spread_hold_nothing() -> None:
+    """Where hosts do not differ, 2.5 % are too alike for an interval, and 2.5 % are found to differ."""
+    row = coverage(5, 0.0, 4000)
+    assert abs(float(str(row["none"])) - 0.025) < 4 * 0.0025
+    assert abs(float(str(row["host sd"])) - 0.95) < 4 * 0.0035
+
+
+def test_the_package_has_no_interval_as_often() -> None:
+    rng = np.random.default_rng(3)
+    spreads = []
+    for _ in range(1000):
+        cells = [Observation("a", host, rng.standard_normal(), 1.0) for host in "gh"]
+        spreads.append(mean_over_hosts(cells).spread)
+    none = np.mean([one is not None and one.limits is None for one in spreads])
+    assert abs(none - 0.025) < 4 * 0.005
+
+
 def test_side_by_side_is_what_the_package_computes() -> None:
     rng = np.random.default_rng(1)
     errors = np.array([errors_of(rng, 6) for _ in range(5)])

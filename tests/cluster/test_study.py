@@ -69,6 +69,23 @@ class TestStudy:
         for host in before:
             assert before[host][1] <= after[host][0]
 
+    @pytest.mark.slow
+    @pytest.mark.timeout(600)
+    def test_too_few_hosts(self, cluster: LocalCluster, scratch: str, tmp_path: Path) -> None:
+        """It says so at its start, once, and in `aging status`; the head of the cluster is no reason."""
+        write_study(tmp_path, cells=4, duration="10s", study='patience = "20s"', scratch=scratch)
+        with started(tmp_path, cluster) as study:
+            study.until_running()
+            _, told = aging(tmp_path, "status", root(tmp_path))
+            assert study.ended() == 3, log(tmp_path)
+        short = "4 replicates need 4 different hosts (`hosts.apart`), and 2 hosts of the cluster fit: a, b;"
+        assert told.count(short) == 1, told
+        assert told.count("another replicate") <= 1, told
+        said = log(tmp_path).splitlines()
+        (at,) = [place for place, line in enumerate(said) if line.startswith(short)]
+        assert not [line for line in said[:at] if "is running" in line]
+        assert sum(one.collected for one in attempts(tmp_path).values()) == 2
+
     def test_no_cluster(self, aging: Callable[..., CompletedProcess[str]], tmp_path: Path) -> None:
         campaign = write_campaign(tmp_path, unused_port(), unused_port(), duration="6s", warmup="1s")
         ended = aging("run", campaign, "--cluster", f"127.0.0.1:{unused_port()}")

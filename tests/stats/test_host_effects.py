@@ -76,8 +76,22 @@ class TestMean:
         spread = mean_over_hosts(seen).spread
         assert spread is not None
         low, high = bisected(q, chi2.ppf(0.975, 7)), bisected(q, chi2.ppf(0.025, 7))
-        assert (spread.low, spread.high) == pytest.approx((math.sqrt(low), math.sqrt(high)), rel=1e-5)
-        assert spread.low < spread.host_sd < spread.high
+        assert spread.limits == pytest.approx((math.sqrt(low), math.sqrt(high)), rel=1e-5)
+        assert spread.limits is not None
+        assert spread.limits[0] < spread.host_sd < spread.limits[1]
+
+    @pytest.mark.parametrize(("apart", "has"), [(0.0, False), (0.04, False), (0.05, True), (1.0, True)])
+    def test_hosts_that_are_too_alike_have_no_interval(self, apart: float, has: bool) -> None:
+        """Viechtbauer 2007: where Q at 0 is below the lower quantile the interval is the null set.
+
+        Two hosts of error 1 are then less than 0.044 apart: Q is half the square of what they differ by.
+        """
+        spread = mean_over_hosts([Observation("a", "g", 10.0, 1.0), Observation("a", "h", 10.0 + apart, 1.0)]).spread
+        assert spread is not None
+        assert spread.host_sd == 0.0
+        assert spread.q == pytest.approx(apart**2 / 2)
+        assert (spread.q > chi2.ppf(0.025, 1)) == has
+        assert (spread.limits is not None) == has
 
     def test_one_host(self) -> None:
         alone = mean_over_hosts([Observation("a", "h", 3.0, 0.5)])

@@ -60,6 +60,7 @@ def test_plan_lists_cells_and_what_they_take(folder: Path) -> None:
     assert plan["disk_bytes"] == pytest.approx(3 * sum(by_rate.values()))
     shown = run_here(folder, "plan", "study.toml").stdout.splitlines()
     assert sum(line.startswith("rate-") for line in shown) == 6
+    assert any(line.startswith("host-minutes: 18;") for line in shown)
 
 
 def test_overrides_of_a_campaign_are_refused(folder: Path) -> None:

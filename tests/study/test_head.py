@@ -129,13 +129,17 @@ def run(
     attempts: int = 2,
     patience: float = 0.5,
     hosts: HostsTable = HostsTable(),  # noqa: B008 - frozen
+    *,
+    tell: Callable[[str], None] = lambda _: None,
+    replicates: int = 1,
 ) -> tuple[str, StudyState]:
-    plan = Plan([Cell("c", "v", 1, {}, "", 60.0)], hosts, attempts, patience)
+    cells = [Cell("c" if one == 1 else f"c{one}", "v", one, {}, "", 60.0) for one in range(1, replicates + 1)]
+    plan = Plan(cells, hosts, attempts, patience)
     with contextlib.closing(Ledger(layout.ledger)) as ledger:
         folded = Fold()
         for event in read_ledger(layout.ledger) if layout.ledger.stat().st_size else ():
             folded.add(event)
-        head = Head(Subject("s", plan), layout, fleet, ledger=ledger, folded=folded, tell=lambda _: None)
+        head = Head(Subject("s", plan), layout, fleet, ledger=ledger, folded=folded, tell=tell)
         outcome = asyncio.run(asyncio.wait_for(head.run(), 60))
     return outcome, fold(read_ledger(layout.ledger))
 
@@ -291,12 +295,56 @@ class TestHead:
         assert said == ["another program", None]
 
     def test_a_host_without_an_answer_is_named(self, layout: StudyLayout) -> None:
-        fleet = OneHost(mistakes={"facts": 3})
+        fleet = OneHost(mistakes={"facts": 20})
         fleet.error = HostLostError
         outcome, state = run(layout, fleet, patience=30.0)
         assert (outcome, state.hosts["a"].silent) == ("completed", None)
         said = [one.why for one in read_ledger(layout.ledger) if isinstance(one, events.HostSilent)]
         assert said == ["facts is refused", None]
+
+    def test_a_host_that_left_is_not_silent_as_well(self, layout: StudyLayout) -> None:
+        """Whether its call failed before the cluster missed it, or after."""
+
+        class Leaving(OneHost):
+            gone = False
+
+            async def nodes(self) -> Sequence[Node]:
+                return [] if self.gone else await super().nodes()
+
+            async def facts(self, node: Node, scratch: str) -> HostFacts:  # noqa: ARG002 - it tells none
+                self.gone = True
+                raise HostLostError(f"Host {node.host}: The host is not in the cluster any more.")
+
+        said: list[str] = []
+        outcome, state = run(layout, Leaving(), tell=said.append)
+        assert (outcome, state.hosts["a"].silent) == ("incomplete", None)
+        assert "a left the cluster" in said
+        assert not [one for one in said if "does not answer" in one]
+
+    @pytest.mark.parametrize(("error", "words"), [(HostLostError, "does not answer"), (AgingError, "takes no cells")])
+    def test_a_host_is_named_once(self, layout: StudyLayout, error: type[AgingError], words: str) -> None:
+        class Named(OneHost):
+            async def facts(self, node: Node, scratch: str) -> HostFacts:  # noqa: ARG002 - it tells none
+                raise error(f"Host {node.host}: it said so.")
+
+        said: list[str] = []
+        run(layout, Named(), tell=said.append)
+        assert f"a {words}: it said so" in said
+
+    def test_too_few_hosts_are_told_of_once(self, layout: StudyLayout) -> None:
+        said: list[str] = []
+        outcome, state = run(layout, OneHost(), tell=said.append, replicates=3)
+        assert (outcome, state.cells["c"].counts) == ("incomplete", 1)
+        (told,) = [one for one in said if "different hosts" in one]
+        assert told.startswith(
+            "3 replicates need 3 different hosts (`hosts.apart`), and 1 host of the cluster fits: a;"
+        )
+
+    def test_a_host_is_asked_before_it_is_known(self, layout: StudyLayout) -> None:
+        run(layout, OneHost())
+        kinds = [type(one) for one in read_ledger(layout.ledger)]
+        assert kinds.index(events.HostAsked) < kinds.index(events.HostSeen)
+        assert kinds.count(events.HostAsked) == 1
 
 
 class TestOtherCode:

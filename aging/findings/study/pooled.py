@@ -109,7 +109,7 @@ def _spread(mean: MeanRate) -> dict[str, Any]:
     spread = mean.spread
     return {
         "host_sd": None if spread is None else spread.host_sd,
-        "host_sd_ci": None if spread is None else (spread.low, spread.high),
+        "host_sd_ci": None if spread is None else spread.limits,
         "cell_sd": None if spread is None else spread.cell_sd,
         "heterogeneity": None if spread is None else spread.i2,
         "hosts_alike_p": None if spread is None else spread.p,
@@ -178,6 +178,9 @@ def _spread_notes(mean: MeanRate, verdict: Verdict) -> list[Note]:
             "the mean is over hosts like these."
         )
         notes.append(Note("hosts_differ", message))
+    if mean.spread is not None and mean.spread.limits is None:
+        message = "Hosts differ less than their own errors allow: the spread between hosts has no interval."
+        notes.append(Note("hosts_too_alike", message))
     if verdict == "aging" and mean.hosts > 1 and mean.low <= 0 <= mean.high:
         message = (
             "The interval of the mean over hosts holds 0: the cells age, and the size on other hosts is not known."

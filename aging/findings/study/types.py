@@ -79,7 +79,8 @@ class StudyFinding:
 
     ``planned`` cells, of which ``used`` are in the rate, from ``hosts`` hosts. ``per_hour`` is the mean over hosts,
     each host a random deviation from it; ``new_host_per_hour`` is the interval in which one more host's rate lies with
-    95 % probability. ``host_sd`` is the standard deviation between hosts, ``heterogeneity`` its I² in percent and
+    95 % probability. ``host_sd`` is the standard deviation between hosts, ``host_sd_ci`` its interval, None where
+    hosts differ less than their own errors allow (``hosts_too_alike``), ``heterogeneity`` its I² in percent and
     ``hosts_alike_p`` the p of "the hosts do not differ". ``cell_sd`` is the one between cells of one host, None where
     no host ran two. ``p`` combines the cells' tests, ``q`` is p after false-discovery control over the study.
     ``minimum_detectable_per_hour`` is the growth that half of the cells would have found with 80 % probability.

@@ -152,7 +152,7 @@ def accounting(  # noqa: PLR0913 - what a study is, when and by whom it is looke
         runner,
         state.started,
         None if state.started is None else max(until - state.started, 0.0),
-        _sentence(rows, state, runner),
+        _sentence(rows, state, runner, waiting.short),
         state.stopping and state.outcome is None and runner is not None,
     )
 
@@ -257,19 +257,28 @@ def _joined(*parts: str) -> str:
     return "; ".join(dict.fromkeys(part.rstrip(".") for part in parts if part))
 
 
-def _sentence(rows: Sequence[CellRow], state: StudyState, runner: int | None) -> str:
-    """What a reader wants first: how many cells have a result, and which are missing and why."""
+def _sentence(rows: Sequence[CellRow], state: StudyState, runner: int | None, short: str) -> str:
+    """What a reader wants first: how many cells have a result, and which are missing and why.
+
+    ``short`` says that there are too few hosts, or nothing.
+    """
     total, missing = len(rows), [row for row in rows if row.status != "counted"]
     noun = "cell has" if total == 1 else "cells have"
     if not missing:
         return f"All {total} {noun} a result." if total != 1 else "The cell has a result."
     whole = f"{total - len(missing)} of {total} {noun} a result"
     if state.outcome is None and runner is not None:
-        return f"{'; '.join([whole, *_under_way(missing)])}."
-    named = [f"{row.cell} is missing{f': {row.why}' if row.why else f' ({row.words})'}" for row in missing[:_NAMED]]
+        return f"{'; '.join(filter(None, [whole, *_under_way(missing), short]))}."
     rest = len(missing) - _NAMED
-    more = [f"{rest} more {'is' if rest == 1 else 'are'} missing"] if rest > 0 else []
-    return f"{'; '.join([whole, *named, *more])}."
+    more = [f"{rest} more {'has' if rest == 1 else 'have'} none"] if rest > 0 else []
+    return f"{'; '.join(filter(None, [whole, *map(_named, missing[:_NAMED]), *more, short]))}."
+
+
+def _named(row: CellRow) -> str:
+    """A cell without a result, of which none need come any more, or which is under way."""
+    if row.status in _QUIET:
+        return f"{row.cell} has no result yet ({row.words}{f': {row.why}' if row.why else ''})"
+    return f"{row.cell} is missing{f': {row.why}' if row.why else f' ({row.words})'}"
 
 
 def _under_way(missing: Sequence[CellRow]) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -49,6 +50,7 @@ class ShownDecision:
     cells: str
     new_host: str
     by: Sequence[str]
+    notes: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,7 @@ def page(record: StudyRecord, folder: Path) -> str:
             notices=list(_notices(record)),
             facts=list(_facts(record)),
             decisions=list(_decisions(record)),
+            shared_notes=_shared_notes(record),
             level=findings.level,
             differences=listed.get("differences"),
             rates=listed.get("rates"),
@@ -169,13 +172,22 @@ def _facts(record: StudyRecord) -> Iterator[tuple[str, str]]:
         yield "Elapsed", readable_duration(account.elapsed)
     yield "Cells with a result", f"{len(account.rows) - len(account.missing)} of {len(account.rows)}"
     measured = {row.host for row in account.rows if row.status == "counted"}
-    yield "Hosts measured", f"{len(measured)} of {len(account.hosts)} seen"
+    others = sum(one.refused is not None and one.name not in measured for one in account.hosts)
+    unfit = f"; {others} more {'does' if others == 1 else 'do'} not fit" if others else ""
+    yield "Hosts measured", f"{len(measured)} of {len(account.hosts) - others} that fit{unfit}"
     yield "Attempts", f"{sum(row.attempts for row in account.rows)}, {len(findings.not_counted)} not counted"
     if record.state.runners > 1:
         yield "Begun or resumed", f"{record.state.runners} times"
 
 
+def _shared_notes(record: StudyRecord) -> Sequence[str]:
+    """The notes of several decisions, which are said once for all of them."""
+    counts = Counter(note for one in wording.decisions(record.findings) for note in set(one.finding.notes))
+    return [note for note, count in counts.items() if count > 1]
+
+
 def _decisions(record: StudyRecord) -> Iterator[ShownDecision]:
+    shared = _shared_notes(record)
     of_variant: dict[str, CellOutcome] = {}
     for cell in record.findings.cells:
         of_variant.setdefault(cell.variant, cell)
@@ -191,6 +203,7 @@ def _decisions(record: StudyRecord) -> Iterator[ShownDecision]:
             wording.cells_used(finding),
             format.interval(finding.indicator, finding.new_host_per_hour, "h"),
             list(dict.fromkeys(each.indicator for each in one.ages_by if each.indicator != finding.indicator)),
+            [note for note in finding.notes if note not in shared],
         )
 
 

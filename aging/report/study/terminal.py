@@ -38,7 +38,7 @@ _MOST_ROWS = 40
 def table(account: Accounting, *, most: int = _MOST_ROWS) -> Group:
     """The sentence of the whole, and a row per cell; of more than ``most`` those without a result come first."""
     head = [Cell(one, "dim", right=one in _RIGHT) for one in _HEADS]
-    rows = [head, *(_cells(row) for row in _shown(account, most))]
+    rows = [head, *(_cells(row, account.sentence) for row in _shown(account, most))]
     below = [Text(line, "dim") for line in _left_out(account, most)]
     return Group(Text(account.sentence), Grid(Cell(headline(account), "bold"), rows, _SPARE), *below)
 
@@ -46,7 +46,7 @@ def table(account: Accounting, *, most: int = _MOST_ROWS) -> Group:
 def lines(account: Accounting, *, most: int | None = None) -> list[str]:
     """The same as plain lines, for logs and pipes; by default every cell."""
     limit = len(account.rows) if most is None else most
-    listed = (f"  {_line(row)}" for row in _shown(account, limit))
+    listed = (f"  {_line(row, account.sentence)}" for row in _shown(account, limit))
     return [headline(account), account.sentence, *listed, *_left_out(account, limit)]
 
 
@@ -101,7 +101,12 @@ def _left_out(account: Accounting, most: int) -> Iterator[str]:
         yield f"… and {rest:,} more. All cells: {', '.join(f'{count:,} {words}' for words, count in counts.items())}."
 
 
-def _cells(row: CellRow) -> Sequence[Cell]:
+def _why(row: CellRow, sentence: str) -> str:
+    """Why a cell has no result, where the sentence of the whole has not said it for all that wait."""
+    return "" if row.status == "waiting" and row.why in sentence else row.why
+
+
+def _cells(row: CellRow, sentence: str) -> Sequence[Cell]:
     return (
         Cell(row.cell),
         Cell(row.host or NONE),
@@ -110,11 +115,11 @@ def _cells(row: CellRow) -> Sequence[Cell]:
         Cell(NONE if row.since is None else f"{span(row.since)} ago", right=True),
         Cell(NONE if row.remaining is None else span(row.remaining), right=True),
         Cell(format.byte_size(row.size) if row.files else NONE, right=True),
-        Cell(row.why),
+        Cell(_why(row, sentence)),
     )
 
 
-def _line(row: CellRow) -> str:
+def _line(row: CellRow, sentence: str) -> str:
     """``v01-r01: running on host a, attempt 1, placed 4 min ago, 56 min remaining, 3 files, 1.20 MiB collected``."""
     parts = [row.words if row.host is None else f"{row.words} on host {row.host}, attempt {row.attempt}"]
     if row.since is not None:
@@ -123,4 +128,5 @@ def _line(row: CellRow) -> str:
         parts.append(f"{span(row.remaining)} remaining")
     if row.files:
         parts.append(f"{collected(row.files, row.size)} collected")
-    return f"{row.cell}: {', '.join(parts)}{f'; {row.why}' if row.why else ''}"
+    why = _why(row, sentence)
+    return f"{row.cell}: {', '.join(parts)}{f'; {why}' if why else ''}"

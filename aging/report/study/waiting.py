@@ -6,13 +6,17 @@ from collections.abc import Callable, Iterator, Sequence, Set
 
 from aging.study.cells import Cell
 from aging.study.schema import HostsTable
+from aging.study.shortage import is_asked, shortage
 from aging.study.state import HostState, StudyState
 
 _NAMED = 3
 
 
 class Waiting:
-    """The reasons of the cells of one study; ``away`` says since when a host is gone, in a sentence."""
+    """The reasons of the cells of one study; ``away`` says since when a host is gone, in a sentence.
+
+    ``short`` says that there are too few different hosts, however long the study waits; else it is empty.
+    """
 
     def __init__(
         self, cells: Sequence[Cell], state: StudyState, table: HostsTable, away: Callable[[HostState], str]
@@ -24,6 +28,10 @@ class Waiting:
         self._gone = [*_some(map(away, gone), len(gone), "gone")]
         self._there = [one for one in hosts if one.lost is None]
         self._fitting = [one for one in self._there if one.refused is None]
+        asked = [one.name for one in self._there if is_asked(one)]
+        more = f" and {len(asked) - _NAMED} more" if len(asked) > _NAMED else ""
+        self._asking = [f"asking {', '.join(asked[:_NAMED])}{more}"] if asked else []
+        self.short = "" if self._over else shortage(cells, state, table) or ""
         self._used: dict[str, list[str]] = {}
         self._taken: dict[str, set[tuple[str, str]]] = {}
         variants = {cell.name: cell.variant for cell in cells}
@@ -41,13 +49,19 @@ class Waiting:
         if not self._fitting:
             return "; ".join([*self._unfit(), *self._gone])
         apart = {host for name, host in self._taken.get(cell.variant, ()) if name != cell.name and self._table.apart}
-        whys = [(one, self._not_now(cell, one, apart)) for one in self._fitting]
+        whys = [(one, self._not_now(cell, one, apart)) for one in self._fitting if not is_asked(one)]
         if any(why is None for _, why in whys):
-            if self._table.count is not None and len(self._used) >= self._table.count:
-                return f"the study has {len(self._used)} hosts, and takes at most {self._table.count} (`hosts.count`)"
-            return ""
+            return next(iter(self._asking), self._enough())
+        if self.short and apart.issuperset(one.name for one in self._fitting):
+            return f"every host that fits has another replicate of {cell.variant} (`hosts.apart`)"
         said = (f"{one.name} {why}" for one, why in whys)
-        return "; ".join([*_some(said, len(whys), "busy"), *self._gone])
+        return "; ".join([*_some(said, len(whys), "busy"), *self._asking, *self._gone])
+
+    def _enough(self) -> str:
+        """Why the study takes no further host; empty where it takes one."""
+        if self._table.count is None or len(self._used) < self._table.count:
+            return ""
+        return f"the study has {len(self._used)} hosts, and takes at most {self._table.count} (`hosts.count`)"
 
     def _not_now(self, cell: Cell, host: HostState, apart: Set[str]) -> str | None:
         """What keeps a host that fits from this cell."""

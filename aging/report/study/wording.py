@@ -117,13 +117,13 @@ def other_rate(indicator: str, one: StudyRate) -> tuple[str, str]:
 
 
 def between_hosts(finding: StudyFinding, rate: StudyRate | None = None) -> tuple[str, str]:
-    """The standard deviation between hosts, by default of the slope per hour, and its interval; its end may be open."""
+    """The standard deviation between hosts, by default of the slope per hour, and its interval, or why it has none."""
     per, found = ("h", finding) if rate is None else (PER[rate.rate], rate)
     if found.host_sd is None:
         return NONE, NONE
     shown = format.size(finding.indicator, found.host_sd, per)
     if found.host_sd_ci is None:
-        return shown, NONE
+        return shown, "none: hosts differ less than their errors allow"
     low, high = found.host_sd_ci
     below = "0" if low == 0 else format.size(finding.indicator, low, per)
     return shown, f"{below} to {format.size(finding.indicator, high, per) if high is not None else 'unbounded'}"

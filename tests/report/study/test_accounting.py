@@ -71,6 +71,12 @@ class TestAccounting:
         account = _account(_with("v01-r01", attempt), hosts={"c": lost}, runner=7)
         assert account.rows[0].status == status
 
+    def test_a_cell_that_goes_on_without_a_head_is_not_missing(self) -> None:
+        running, gone = Attempt(1, "b", _NOW - 600, "running"), Attempt(1, "c", 0.0, "abandoned")
+        sentence = _account(_with("v01-r01", running), _with("v01-r02", gone), hosts={"b": None}).sentence
+        assert "v01-r01 has no result yet (running)" in sentence
+        assert "v01-r02 is missing (runner gone)" in sentence
+
     def test_a_waiting_cell_names_what_it_waits_for(self) -> None:
         hosts = {name: HostState(name, busy=f"study s, {name}-r1, attempt 1") for name in "edcba"}
         account = accounting("versions", _cells(1), StudyState(hosts=hosts, started=0.0), _NOW, 7)

@@ -18,8 +18,10 @@ from aging.report.study.figures import forests
 from aging.report.study.findings_text import show
 from aging.report.study.host_names import short_names
 from aging.report.study.hosts import host_table
+from aging.report.study.page import page
 from aging.report.study.record import StudyRecord, absences
 from aging.study.events import HostLost, HostReturned
+from aging.study.state import HostState
 from tests.command_line import run_here
 from tests.findings.study_cells import Made, finding, findings
 from tests.report.study.studies import HOSTILE, HOSTS, made
@@ -74,6 +76,26 @@ class TestPage:
         reports = [link for link in _Parsed(page.read_text()).links if link.endswith("report.html")]
         assert len(reports) == 7
         assert all((tmp_path / unquote(link)).is_file() for link in reports)
+
+    def test_what_several_rows_share_is_said_once(self, record: StudyRecord, tmp_path: Path) -> None:
+        assert len(wording.decisions(record.findings)) > 1
+        own = [replace(one, notes=["Of all.", f"Of {one.variant}."]) for one in record.findings.findings]
+        text = page(replace(record, findings=replace(record.findings, findings=own)), tmp_path)
+        assert text.count("Of all.") == 1
+        assert all(text.count(f"Of {one.variant}.") == 1 for one in wording.decisions(record.findings))
+
+    def test_a_host_that_does_not_fit_is_not_counted_as_one_that_may_measure(
+        self, record: StudyRecord, tmp_path: Path
+    ) -> None:
+        head = HostState("head", refused="it has no CPUs in the cluster, so that it cannot be reserved")
+        state = replace(record.state, hosts={**record.state.hosts, "head": head})
+        assert "of 4 that fit; 1 more does not fit" in page(replace(record, state=state), tmp_path)
+
+    def test_no_interval_of_the_spread(self, record: StudyRecord) -> None:
+        one = replace(record.findings.findings[0], host_sd=0.0, host_sd_ci=None)
+        shown, interval = wording.between_hosts(one)
+        assert shown.startswith("0")
+        assert "less than their errors" in interval
 
     def test_loads_nothing(self, root: Path) -> None:
         text = write_page(root).read_text()

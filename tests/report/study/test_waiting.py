@@ -10,11 +10,13 @@ from aging.report.study.accounting import accounting
 from aging.report.study.terminal import lines
 from aging.study.cells import Cell
 from aging.study.schema import HostsTable
+from aging.study.shortage import shortage
 from aging.study.state import Attempt, CellState, HostState, StudyState
+from tests.report.study.studies import facts
 
 NOW = 1_790_000_000.0
 CELLS = [Cell(f"v{one}-r{two}", f"v{one}", two, {}, "", 60.0) for one in (1, 2) for two in (1, 2)]
-HERE = HostState("a")
+HERE = HostState("a", facts=facts("a"))
 REFUSED = HostState(
     "b", refused="its type of GPU is L4, and H100 is asked for; it has 1 GPUs in the cluster, and 2 are"
 )
@@ -64,6 +66,61 @@ def test_own_cells() -> None:
     assert why(state(HERE, v1_r1=replace(runs, collected=True))) == ""
 
 
+def test_hosts_that_are_asked() -> None:
+    """One that is refused without being asked is not all that there is."""
+    asked = [HostState(name) for name in "de"]
+    assert why(state(NEAREST, *asked)) == "asking d, e"
+    assert why(state(HERE, *asked)) == "asking d, e"
+    assert why(state(replace(HERE, busy="study x/1"), *asked)) == "a runs study x/1; asking d, e"
+    assert why(state(*(HostState(f"h{number}") for number in range(9)))) == "asking h0, h1, h2 and 6 more"
+
+
+class TestShortage:
+    CELLS = tuple(Cell(f"v1-r{number}", "v1", number, {}, "", 60.0) for number in (1, 2, 3, 4))
+    TWO = (HERE, replace(HERE, name="d"), NEAREST)
+
+    def test_it_is_said_once(self) -> None:
+        one, two = Attempt(1, "a", 0.0, "running"), Attempt(1, "d", 0.0, "running")
+        account = accounting("s", self.CELLS, state(*self.TWO, v1_r1=one, v1_r2=two), NOW, 7)
+        said = "\n".join(lines(account))
+        assert (
+            said.count("4 replicates need 4 different hosts (`hosts.apart`), and 2 hosts of the cluster fit: a, d") == 1
+        )
+        assert said.count("another replicate") == 1
+        assert account.rows[3].why.startswith("every host that fits has another replicate of v1")
+
+    def test_before_any_is_placed(self) -> None:
+        """Also where no process runs the study."""
+        held = [replace(one, reserved_by="study x/1") for one in self.TWO]
+        for runner in (None, 7):
+            account = accounting("s", self.CELLS, state(*held), NOW, runner)
+            assert "need 4 different hosts" in account.sentence
+
+    @pytest.mark.parametrize(
+        ("hosts", "table"),
+        [
+            ((*TWO, HostState("e")), {}),  # is asked
+            ((NEAREST,), {}),  # none fits
+            (TWO, {"apart": False}),
+            ((*TWO, replace(HERE, name="e"), replace(HERE, name="f")), {}),
+            ((*TWO, replace(HERE, name="e", lost=NOW), replace(HERE, name="f", silent="no answer")), {}),
+        ],
+    )
+    def test_none(self, hosts: tuple[HostState, ...], table: dict[str, object]) -> None:
+        assert shortage(self.CELLS, state(*hosts), HostsTable.model_validate(table)) is None
+
+    def test_cells_that_are_over(self) -> None:
+        """A host that may take none any more has kept its result; a cell that was given up needs none."""
+        done = CellState("v1-r1", (Attempt(1, NEAREST.name, 0.0, "completed", collected=True),), counts=1)
+        three = state(*self.TWO, replace(HERE, name="e"))
+        assert shortage(self.CELLS, three, HostsTable()) is not None
+        assert shortage(self.CELLS, replace(three, cells={"v1-r1": done}), HostsTable()) is None
+        given_up = CellState("v1-r1", given_up="no host")
+        assert shortage(self.CELLS, replace(three, cells={"v1-r1": given_up}), HostsTable()) is None
+        failed = CellState("v1-r1", (Attempt(1, "a", 0.0, "failed", collected=True),))
+        assert shortage(self.CELLS, replace(three, cells={"v1-r1": failed}), HostsTable()) is not None
+
+
 def test_another_replicate() -> None:
     assert "hosts.apart" in why(state(HERE, v2_r1=Attempt(1, "a", 0.0, "running")))
     assert "hosts.apart" not in why(state(HERE, v2_r1=Attempt(1, "a", 0.0, "running")), apart=False)
@@ -71,7 +128,9 @@ def test_another_replicate() -> None:
 
 
 def test_the_most_hosts_are_in_use() -> None:
-    said = why(state(HERE, HostState("d"), v1_r1=Attempt(1, "a", 0.0, "running")), count=1, apart=False)
+    said = why(
+        state(HERE, HostState("d", facts=facts("d")), v1_r1=Attempt(1, "a", 0.0, "running")), count=1, apart=False
+    )
     assert "hosts.count" in said
 
 
