@@ -31,6 +31,9 @@ def run(options: argparse.Namespace) -> ExitCode:
 
         return resume_study(directory, options.cluster, console()).exit_code
     if options.cluster is not None:
+        from aging.store.results import open_results
+
+        open_results(directory)  # what is no result directory at all is named first
         raise AgingError(f"--cluster: {directory} is not the folder of a study; leave --cluster out")
     from aging.app.resume import resume_campaign
     from aging.store.gate import read_gate

@@ -1,0 +1,73 @@
+"""What a path is that was given in place of a result directory, and which directory may be meant."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+_MOST_NAMED = 5
+_NONE = "is not a result directory (it has no journal.jsonl)"
+_HAVE = (
+    "that of a campaign has journal.jsonl and manifest.json, that of a study has study.json and ledger.jsonl; "
+    "`aging status` lists those below results"
+)
+
+
+def not_a_campaign(path: Path) -> str:
+    """What a path without a journal is instead, as the end of a sentence about it."""
+    if (path / "study.json").is_file():
+        return (
+            "is the folder of a study, which `aging status`, `report`, `resume` and `stop` take; "
+            f"give the directory of one attempt at a cell, like {path / 'cells' / 'CELL' / 'a01'}"
+        )
+    if path.is_file():
+        return _file(path)
+    if below := _newest_first(path):
+        return f"{_NONE}; the latest below it is {_listed(below)}"
+    return f"{_NONE}; {_HAVE}"
+
+
+def _file(path: Path) -> str:
+    """What a file is, and where its results are."""
+    try:
+        raw = tomllib.loads(path.read_bytes().decode("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return f"is a file; {_NONE.removeprefix('is ')}; {_HAVE}"
+    kind = "study" if "campaign" in raw else "campaign" if "deployment" in raw else None
+    name = raw.get("name")
+    if kind is None or not isinstance(name, str) or not name:
+        return f"is a file; {_NONE.removeprefix('is ')}; {_HAVE}"
+    below = [one for results in _results(path, raw) for one in _newest_first(results / name)]
+    meant = f"the latest is {_listed(below)}" if below else f"it is results/{name}/UTC-START once it has run"
+    return f"is a {kind} file; give the folder of results that its run has printed: {meant}"
+
+
+def _results(path: Path, raw: dict[str, Any]) -> Iterator[Path]:
+    """The folders in which a file's results are looked for, those that it names first."""
+    own = raw.get("results")
+    if isinstance(own, str) and "://" not in own:
+        yield path.parent / own
+        return
+    yield Path("results")
+    if path.parent.resolve() != Path.cwd():
+        yield path.parent / "results"
+
+
+def _newest_first(path: Path) -> list[Path]:
+    """The results of campaigns and studies below a folder, and one folder further below; not the cells of a study."""
+    plans = (*path.glob("*/study.json"), *path.glob("*/*/study.json"))
+    studies = {one.parent for one in plans}
+    journals = (*path.glob("*/journal.jsonl"), *path.glob("*/*/journal.jsonl"))
+    campaigns = {one.parent for one in journals if studies.isdisjoint(one.parents)}
+    return sorted(studies | campaigns, key=lambda one: (one.name, str(one)), reverse=True)
+
+
+def _listed(below: list[Path]) -> str:
+    """The newest, and some of those before it."""
+    first, *others = (f"{one} (a study)" if (one / "study.json").is_file() else str(one) for one in below)
+    if not others:
+        return first
+    more = f" and {len(others) - _MOST_NAMED} more" if len(others) > _MOST_NAMED else ""
+    return f"{first}, before it: {', '.join(others[:_MOST_NAMED])}{more}"
