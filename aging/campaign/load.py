@@ -110,9 +110,9 @@ def of_a_study(raw: Mapping[str, Any]) -> bool:
 def check_kind(raw: Mapping[str, Any], source: str) -> None:
     """Refuse an empty file, and a study file in place of a campaign file. Raises :class:`CampaignError`."""
     if not raw:
-        required = [f"`{field.alias or name}`" for name, field in Campaign.model_fields.items() if field.is_required()]
-        needed = f"{', '.join(required)} and a table [[deployment]]"
-        what = f"is empty; a campaign file needs {needed}; a study file needs `name` and `campaign`"
+        needed = [name for name, field in Campaign.model_fields.items() if field.is_required()]
+        keys = ", ".join(f"`{key}`" for key in needed)
+        what = f"is empty; a campaign file needs {keys}; a study file needs `name` and `campaign`"
         raise CampaignError(source, [Mistake("", what, MistakeCode.MISSING_KEY)])
     if "deployment" in raw or not of_a_study(raw):
         return

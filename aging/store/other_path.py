@@ -34,11 +34,11 @@ def _file(path: Path) -> str:
     try:
         raw = tomllib.loads(path.read_bytes().decode("utf-8"))
     except (OSError, ValueError, RecursionError):
-        return f"is a file; {_NONE.removeprefix('is ')}; {_HAVE}"
+        return f"{_NONE}, but a file; {_HAVE}"
     kind = "study" if "campaign" in raw else "campaign" if "deployment" in raw else None
     name = raw.get("name")
     if kind is None or not isinstance(name, str) or not name:
-        return f"is a file; {_NONE.removeprefix('is ')}; {_HAVE}"
+        return f"{_NONE}, but a file; {_HAVE}"
     below = [one for results in _results(path, raw) for one in _newest_first(results / name)]
     meant = f"the latest is {_listed(below)}" if below else f"it is results/{name}/UTC-START once it has run"
     return f"is a {kind} file; give the folder of results that its run has printed: {meant}"

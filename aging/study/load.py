@@ -206,7 +206,8 @@ def _paths(
 ) -> tuple[Mapping[KeyPath, Sequence[Any]], Sequence[KeyPath]]:
     """The levels by key path, and the paths whose levels are not in place; what is wrong is appended to ``mistakes``.
 
-    The form of the levels is judged by :func:`aging.study.matrix.matrix_mistakes`.
+    The form of the levels is judged by :func:`aging.study.matrix.matrix_mistakes`. Of a path below a [load] that is
+    not there the campaign file has the mistake.
     """
     found: dict[KeyPath, Sequence[Any]] = {}
     faulty: list[KeyPath] = []
@@ -217,8 +218,6 @@ def _paths(
         at = any_key_path(raw, kinds.deployments, path, where)
         if isinstance(at, Mistake):
             mistakes.append(at)
-        elif at is None:
-            mistakes.append(Mistake(where, "the campaign file has no [load]", MistakeCode.CONFLICT))
         if isinstance(factors, dict) and path in factors:
             what = "is a factor of the campaign file, too; keep one of them"
             mistakes.append(Mistake(where, what, MistakeCode.CONFLICT))

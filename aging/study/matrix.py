@@ -69,6 +69,6 @@ def _levels_like(level: Any) -> Sequence[Any]:
 def _text(value: Any) -> str:
     """A value as TOML."""
     try:
-        return tomlkit.item(value).as_string()
+        return str(tomlkit.item(value).as_string())
     except (TOMLKitError, TypeError, ValueError):
         return repr(value)
