@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from aging.store.other_path import not_a_campaign
+from aging.store.other_path import not_a_campaign, not_a_study
 
 STUDY = 'name = "s"\ncampaign = "c.toml"\n'
 
@@ -67,3 +67,16 @@ def test_a_campaign_file_and_other_files(tmp_path: Path, monkeypatch: pytest.Mon
 def test_an_empty_folder_says_what_results_have(tmp_path: Path) -> None:
     said = not_a_campaign(tmp_path)
     assert all(one in said for one in ("journal.jsonl", "manifest.json", "study.json", "ledger.jsonl"))
+
+
+def test_no_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = Path("study.toml")
+    file.write_text(STUDY)
+    (start,) = made(Path("results/s"), "20260101T000000Z")
+    assert start in not_a_study(file)
+    assert start in not_a_study(Path("results/s"))
+    (campaign,) = made(Path("results/c"), "20260101T000000Z", marker="journal.jsonl")
+    assert "of one campaign" in not_a_study(Path(campaign))
+    assert not_a_study(Path("none")) == "does not exist"
+    assert "study.json" in not_a_study(tmp_path / "results" / "c" / "20260101T000000Z" / "..")
