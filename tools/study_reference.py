@@ -33,9 +33,9 @@ file. Every combination of levels and replicate is a *cell*: one campaign on one
 {EXAMPLE}```
 
 [`campaigns/hosts/study.toml`](../campaigns/hosts/study.toml) is an example to copy. `aging validate FILE` checks the
-study file and the campaign file with every combination of levels, and reports all mistakes at once, each with its
-key. `aging plan FILE` lists the cells, and says how many hosts, host-hours and bytes they take; `--json` is for
-programs. Neither needs a cluster. Types and units of values are those of the
+study file and the campaign file with every combination of levels, and reports all mistakes of both at once, each
+with its key. `aging plan FILE` lists the cells, and says how many hosts, host-hours and bytes they take; `--json` is
+for programs. Neither needs a cluster. Types and units of values are those of the
 [campaign file](campaign.md#quantities-and-types); an editor completes and checks the keys with
 [study.schema.json](schemas/study.schema.json).
 

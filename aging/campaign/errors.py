@@ -21,6 +21,18 @@ def validate_table(table: type[BaseModel], raw: Any, where: str, mistakes: list[
         return None
 
 
+def sound_part(table: type[BaseModel], raw: Any) -> Mapping[str, Any]:
+    """The keys of a table in which nothing is wrong: what involves only these can be judged beside other mistakes."""
+    if not isinstance(raw, Mapping):
+        return {}
+    try:
+        table.model_validate(raw)
+    except ValidationError as error:
+        faulty = {details["loc"][0] for details in error.errors() if details["loc"]}
+        return {key: value for key, value in raw.items() if key not in faulty}
+    return raw
+
+
 def _mistake(table: type[BaseModel], details: Any, where: str) -> Mistake:
     path = _path(where, details["loc"])
     if details["type"] == "extra_forbidden":

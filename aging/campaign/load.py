@@ -24,7 +24,26 @@ from aging.core.errors import CampaignError, Mistake, MistakeCode
 from aging.core.quantities import parse_duration
 from aging.core.units import parse_warmup
 
-__all__ = ["CampaignText", "Kinds", "campaign_of", "load_campaign", "parse_campaign", "read_campaign"]
+__all__ = [
+    "STUDY_KEYS",
+    "CampaignText",
+    "Kinds",
+    "campaign_of",
+    "check_kind",
+    "load_campaign",
+    "of_a_study",
+    "parse_campaign",
+    "read_campaign",
+]
+
+STUDY_KEYS = frozenset(
+    (
+        *("attempts", "campaign", "files", "hosts", "matrix", "patience", "replicates", "results"),
+        *("accelerator", "alike", "apart", "count", "cpus", "devices", "driver", "exclusive", "gpus", "labels"),
+        *("memory", "scratch"),
+    )
+)
+"""The keys of a study file and of its `[hosts]` that no campaign file has (``aging.study.schema``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +98,30 @@ def parse_campaign(text: str, kinds: Kinds, source: str = "campaign", **override
         raw = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         raise CampaignError(source, [Mistake("", f"is not TOML: {error}", MistakeCode.NOT_TOML)]) from None
-    if isinstance(raw.get("campaign"), str) and "deployment" not in raw:
-        study = "is a study file; run it on a cluster (--cluster ADDRESS), or one of its cells here (--cell N)"
-        raise CampaignError(source, [Mistake("", study, MistakeCode.CONFLICT)])
+    check_kind(raw, source)
     return campaign_of(raw | {key: value for key, value in overrides.items() if value is not None}, kinds, source)
+
+
+def of_a_study(raw: Mapping[str, Any]) -> bool:
+    """Whether tables are those of a study file: with ``campaign``, or without a deployment and with a study's keys."""
+    return "campaign" in raw or ("deployment" not in raw and not STUDY_KEYS.isdisjoint(raw))
+
+
+def check_kind(raw: Mapping[str, Any], source: str) -> None:
+    """Refuse an empty file, and a study file in place of a campaign file. Raises :class:`CampaignError`."""
+    if not raw:
+        needed = [name for name, field in Campaign.model_fields.items() if field.is_required()]
+        keys = ", ".join(f"`{key}`" for key in needed)
+        what = f"is empty; a campaign file needs {keys}; a study file needs `name` and `campaign`"
+        raise CampaignError(source, [Mistake("", what, MistakeCode.MISSING_KEY)])
+    if "deployment" in raw or not of_a_study(raw):
+        return
+    if "campaign" in raw:
+        what = "is a study file; run it on a cluster (--cluster ADDRESS), or one of its cells here (--cell N)"
+        raise CampaignError(source, [Mistake("", what, MistakeCode.CONFLICT)])
+    has = ", ".join(f"`{key}`" for key in raw if key in STUDY_KEYS)
+    what = f'is missing; a file with {has} is a study file, which names the campaign of its cells: campaign = "FILE"'
+    raise CampaignError(source, [Mistake("campaign", what, MistakeCode.MISSING_KEY)])
 
 
 def campaign_of(raw: Mapping[str, Any], kinds: Kinds, source: str = "campaign") -> Campaign:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from aging.cli.arguments import output_file, output_folder
 from aging.core.blas_threads import one_thread
-from aging.core.errors import ExitCode, Mistake, MistakesError
+from aging.core.errors import AgingError, ExitCode
 from aging.core.parts import REPORT
 
 _HTML = "html"
@@ -45,7 +45,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> ExitCode:
     one_thread()
     if options.figures is not None and (options.output is not None or options.format != _HTML):
-        raise MistakesError("aging report", [Mistake("--figures", "is without --output and --format; give it alone")])
+        raise AgingError("--figures: goes without --output and --format; give it alone")
     from aging.study.layout import StudyLayout
 
     if StudyLayout(options.directory).exists:
@@ -78,9 +78,15 @@ def _written(
 
 
 def _of_study(options: argparse.Namespace) -> ExitCode:
+    from aging.study.layout import StudyLayout
+
     if options.figures is not None:
-        wrong = "is of one campaign; give the folder of a cell, like cells/NAME/a01"
-        raise MistakesError(str(options.directory), [Mistake("--figures", wrong)])
+        cells = StudyLayout(options.directory).cells
+        like = next(iter(sorted(one.parent for one in cells.glob("*/a*/journal.jsonl"))), cells / "CELL" / "a01")
+        raise AgingError(
+            f"--figures: is an option of one campaign, such as a cell, and not of a study; for the page of the study "
+            f"leave it out, for the figures of a cell: aging report {like} --figures {options.figures}"
+        )
     from aging.app.study_report import table_text, write_page, write_tables
 
     return _written(options, write_page, table_text, write_tables)

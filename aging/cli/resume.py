@@ -30,6 +30,9 @@ def run(options: argparse.Namespace) -> ExitCode:
         from aging.app.study import resume_study
 
         return resume_study(directory, options.cluster, console()).exit_code
+    from aging.store.results import open_results
+
+    open_results(directory)  # what is no result directory at all is named first
     if options.cluster is not None:
         raise AgingError(f"--cluster: {directory} is not the folder of a study; leave --cluster out")
     from aging.app.resume import resume_campaign

@@ -44,13 +44,15 @@ def run(options: argparse.Namespace) -> ExitCode:
         for line in stop_study(options.directory, options.cluster, out):
             out.print(line, soft_wrap=True)
         return ExitCode.DONE
+    from aging.store.results import open_results
+
+    results = open_results(options.directory)  # what is no result directory at all is named first
     if options.cluster is not None:
         raise AgingError(f"--cluster: {options.directory} is not the folder of a study; leave --cluster out")
     from aging.runner.stop import stop
-    from aging.store.results import open_results
 
     out = console()
-    for line in stop(options.directory, open_results(options.directory).layout):
+    for line in stop(options.directory, results.layout):
         out.print(line, soft_wrap=True)
     return ExitCode.DONE
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from aging.core.errors import ResultsError
 from aging.report.campaign_list import campaigns_below
-from aging.store.layout import Layout, not_a_campaign
+from aging.store.layout import Layout
+from aging.store.other_path import not_a_campaign
 
 _MOST_LISTED = 10
 

@@ -92,13 +92,3 @@ class Layout:
         for folder in sorted(self.root.iterdir()):
             if folder.is_dir() and any(folder.glob("r[0-9][0-9]*")):
                 yield folder.name
-
-
-def not_a_campaign(path: Path) -> str:
-    """What a path without a journal is instead."""
-    if (path / "study.json").is_file():
-        return (
-            "is the folder of a study, which `aging status`, `report`, `resume` and `stop` take; "
-            f"give the directory of one attempt at a cell, like {path / 'cells' / 'CELL' / 'a01'}"
-        )
-    return "is not a result directory (it has no journal.jsonl)"

@@ -16,8 +16,9 @@ from aging.core.parts import SEALED as PARQUET
 from aging.core.records import HARNESS, TREE
 from aging.store.events import Event
 from aging.store.journal import read_journal
-from aging.store.layout import REQUESTS, Layout, not_a_campaign
+from aging.store.layout import REQUESTS, Layout
 from aging.store.manifest_file import manifest_content
+from aging.store.other_path import not_a_campaign
 from aging.store.segments import LIVE, SEALED
 from aging.store.state import CampaignState, fold, superseded
 
@@ -179,10 +180,7 @@ def open_results(path: str | Path, *, checked: bool = False) -> Results:
     if not there:
         raise ResultsError(f"{root}: does not exist")
     if not (root / "journal.jsonl").is_file():
-        found = (*root.glob("*/journal.jsonl"), *root.glob("*/*/journal.jsonl"))
-        inside = sorted(found, key=lambda path: path.parent.name)
-        hint = f"; the latest below it is {inside[-1].parent}" if inside else ""
-        raise ResultsError(f"{root}: {not_a_campaign(root)}{hint}")
+        raise ResultsError(f"{root}: {not_a_campaign(root)}")
     layout = Layout(root)
     events = read_journal(layout.journal)
     state = fold(events)

@@ -35,6 +35,7 @@ from aging.study.fleet import (
 from aging.study.layout import StudyLayout
 from aging.study.ledger import Ledger
 from aging.study.reservations import give_back
+from aging.study.shared_machines import machine_note, shared_machines
 from aging.study.shortage import shortage
 from aging.study.state import Attempt, CellState, Fold, HostState, StudyState
 from aging.study.supervision import Inspected, Plan, Sight, View, decide
@@ -103,6 +104,8 @@ class Head:
         self._cluster_error: str | None = "not asked yet"
         self._full: str | None = None
         self._short: str | None = None
+        self._together: set[tuple[str, ...]] = set()
+        self._met = False
         self._abandoned = False
         self._failure: BaseException | None = None
 
@@ -197,6 +200,8 @@ class Head:
             if not isinstance(command, Note):
                 self._begin(command)
         self._tell_shortage()
+        if self._met and not any(isinstance(one, commands.Inspect) for one in self._tasks.values()):
+            self._note_machines()
         return False
 
     def _tell_shortage(self) -> None:
@@ -516,6 +521,8 @@ class Head:
     def _record(self, event: StudyEvent) -> None:
         self._fold.add(self._ledger.record(event))
         match event:
+            case events.HostSeen():
+                self._met = True
             case events.HostLost(host=host):
                 self._tell(f"{host} left the cluster")
             case events.HostReturned(host=host):
@@ -533,6 +540,15 @@ class Head:
                 self._tell(f"{cell}: attempt {number} is lost: {why}")
             case events.CellGivenUp(cell=cell, why=why):
                 self._tell(f"{cell}: given up: {why}")
+
+    def _note_machines(self) -> None:
+        """Say, once, that hosts share a machine; after all hosts have answered that were asked."""
+        self._met = False
+        known = [one.facts for one in self.state.hosts.values() if one.facts is not None and one.refused is None]
+        for names in map(tuple, shared_machines(known)):
+            if names not in self._together:
+                self._together.add(names)
+                self._tell(f"Note: {machine_note(names)}.")
 
     def _key(self, at: AttemptId) -> AttemptKey:
         return AttemptKey(self._subject.id, at.cell, at.number)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from itertools import product
@@ -14,14 +14,15 @@ from typing import Any
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
-from aging.campaign.errors import suggestion, validate_table
+from aging.campaign.errors import sound_part, suggestion, validate_table
 from aging.campaign.key_paths import KeyPath, any_key_path
-from aging.campaign.load import CampaignText, Kinds, campaign_of, read_campaign
+from aging.campaign.load import CampaignText, Kinds, campaign_of, check_kind, of_a_study, read_campaign
 from aging.campaign.schema import Campaign, DeploymentOptions
 from aging.core.errors import CampaignError, Mistake, MistakeCode
 from aging.load.schedule.input_files import found_from, input_paths, read_inputs
 from aging.study.host.folder import checked_files
 from aging.study.level_text import UnwritableLevelsError, with_levels
+from aging.study.matrix import listed_levels, matrix_mistakes
 from aging.study.schema import HostsTable, StudyFile
 
 ALIKE = ("driver", "gpu", "cpu", "kernel", "python", "packages")
@@ -61,10 +62,10 @@ class Study:
 
 
 def is_study(source: Path | str) -> bool:
-    """Whether a file, or a text, is a study's: TOML with a key ``campaign``. False for what cannot be read."""
+    """Whether a file, or a text, is a study's, also one without its ``campaign``. False for what cannot be read."""
     try:
         text = source.read_bytes().decode("utf-8") if isinstance(source, Path) else source
-        return "campaign" in tomllib.loads(text)
+        return of_a_study(tomllib.loads(text))
     except (OSError, ValueError, RecursionError):
         return False
 
@@ -74,23 +75,25 @@ def load_study(path: Path, kinds: Kinds) -> Study:
     text, source = read_campaign(path).text, str(path)
     raw = _tables(text, source)
     mistakes: list[Mistake] = []
-    file: StudyFile | None = validate_table(StudyFile, raw, "", mistakes)
-    hosts = raw.get("hosts", {})
-    table = None if file is None else file.hosts
-    if file is None and isinstance(hosts, dict):
-        table = validate_table(HostsTable, hosts, "hosts", [])
-    if table is not None:
-        mistakes += _hosts_mistakes(table, None if file is None else file.replicates)
+    matrix = raw.get("matrix", {})
+    levels = listed_levels(matrix)
+    listed = raw | {"matrix": levels} if isinstance(matrix, dict) else raw
+    file: StudyFile | None = validate_table(StudyFile, listed, "", mistakes)
+    mistakes = [_explained(one, raw) for one in mistakes]
+    mistakes += matrix_mistakes(matrix)
+    replicates = _replicates(raw)
+    hosts = _Hosts.of(raw.get("hosts", {}))
+    mistakes += _hosts_mistakes(hosts, replicates)
     files = _read_files(raw.get("files"), path.parent, mistakes)
     template = _template(raw.get("campaign"), path.parent, mistakes)
     variants: Sequence[Variant] = ()
     if template is not None:
-        valid = _variants(template, raw.get("matrix", {}), kinds, mistakes)
+        valid = _variants(template, levels, kinds, mistakes)
         variants = [_with_inputs(variant, path.parent, files, mistakes) for variant in valid]
-    if file is not None:
-        mistakes += _port_mistakes(file, variants)
-    if file is not None and len(variants) * file.replicates > _MOST_CELLS:
-        what = f"{len(variants)} combinations times {file.replicates:,} are over {_MOST_CELLS:,} cells; take fewer"
+    if replicates is not None and hosts.has("exclusive", "apart"):
+        mistakes += _port_mistakes(hosts.table, replicates, variants)
+    if replicates is not None and len(variants) * replicates > _MOST_CELLS:
+        what = f"{len(variants)} combinations times {replicates:,} are over {_MOST_CELLS:,} cells; take fewer"
         mistakes.append(Mistake("replicates", what, MistakeCode.OUT_OF_RANGE))
     mistakes = list(dict.fromkeys(mistakes))
     if mistakes or file is None or template is None:
@@ -105,6 +108,7 @@ def study_of_campaign(text: str, source: str, hosts: int | None, kinds: Kinds, b
     :class:`CampaignError` with every mistake.
     """
     raw = _tables(text, source)
+    check_kind(raw, source)
     campaign = campaign_of(raw, kinds, source)
     folder = Path() if base is None else base
     mistakes: list[Mistake] = []
@@ -151,23 +155,26 @@ def _template(name: Any, folder: Path, mistakes: list[Mistake]) -> CampaignText 
         mistakes.extend(Mistake("campaign", f"{path} {one.what}", one.code) for one in error.mistakes)
         return None
     if is_study(text.text):
-        what = f"{path} is a study file, with a key `campaign` of its own; name the campaign file"
+        what = f"{path} is a study file, too; name the campaign file"
         mistakes.append(Mistake("campaign", what, MistakeCode.CONFLICT))
         return None
     return text
 
 
-def _variants(template: CampaignText, matrix: Any, kinds: Kinds, mistakes: list[Mistake]) -> Sequence[Variant]:
-    """Every combination of levels, validated; what is wrong is appended to ``mistakes``."""
+def _variants(
+    template: CampaignText, matrix: Mapping[str, Sequence[Any]], kinds: Kinds, mistakes: list[Mistake]
+) -> Sequence[Variant]:
+    """Every combination of levels, validated; what is wrong is appended to ``mistakes``.
+
+    Beside a faulty key path the others are judged, without what that path may set right.
+    """
     raw = _tables(template.text, template.source)
-    paths = _paths(raw, matrix, kinds, mistakes)
-    if paths is None:
-        return ()
+    paths, faulty = _paths(raw, matrix, kinds, mistakes)
     count = prod(len(levels) for levels in paths.values())
     if count > _MOST_VARIANTS:
         what = f"has {count:,} combinations of levels, over {_MOST_VARIANTS}; take fewer levels"
         mistakes.append(Mistake("matrix", what, MistakeCode.OUT_OF_RANGE))
-        return ()
+        paths = {path: levels[:1] for path, levels in paths.items()}  # what is wrong with the file shows in one
     found: list[Variant] = []
     wrong: list[tuple[Sequence[Any], Mistake]] = []
     points = list(product(*paths.values()))
@@ -185,7 +192,7 @@ def _variants(template: CampaignText, matrix: Any, kinds: Kinds, mistakes: list[
             campaign = campaign_of(varied, kinds, template.source)
             text = with_levels(template.text, list(zip(paths, point, strict=True)), varied)
         except CampaignError as error:
-            wrong += [(point, mistake) for mistake in error.mistakes]
+            wrong += [(point, one) for one in error.mistakes if not any(_touches(one.where, path) for path in faulty)]
         except UnwritableLevelsError as error:
             wrong.append((point, Mistake("", str(error), MistakeCode.INVALID_VALUE)))
         else:
@@ -195,38 +202,37 @@ def _variants(template: CampaignText, matrix: Any, kinds: Kinds, mistakes: list[
 
 
 def _paths(
-    raw: Mapping[str, Any], matrix: Any, kinds: Kinds, mistakes: list[Mistake]
-) -> Mapping[KeyPath, Sequence[Any]] | None:
-    """The levels by key path; None if one is wrong."""
-    if not isinstance(matrix, dict):
-        return None  # validate_table has reported it
+    raw: Mapping[str, Any], matrix: Mapping[str, Sequence[Any]], kinds: Kinds, mistakes: list[Mistake]
+) -> tuple[Mapping[KeyPath, Sequence[Any]], Sequence[KeyPath]]:
+    """The levels by key path, and the paths whose levels are not in place; what is wrong is appended to ``mistakes``.
+
+    The form of the levels is judged by :func:`aging.study.matrix.matrix_mistakes`. Of a path below a [load] that is
+    not there the campaign file has the mistake.
+    """
     found: dict[KeyPath, Sequence[Any]] = {}
-    before = len(mistakes)
+    faulty: list[KeyPath] = []
     factors = raw.get("factors")
     for path, levels in matrix.items():
         where = f'matrix."{path}"'
+        before = len(mistakes)
         at = any_key_path(raw, kinds.deployments, path, where)
         if isinstance(at, Mistake):
             mistakes.append(at)
-        elif at is None:
-            mistakes.append(Mistake(where, "the campaign file has no [load]", MistakeCode.CONFLICT))
         if isinstance(factors, dict) and path in factors:
             what = "is a factor of the campaign file, too; keep one of them"
             mistakes.append(Mistake(where, what, MistakeCode.CONFLICT))
-        if not isinstance(levels, list):
-            return None  # validate_table has reported it
-        if not levels:
-            mistakes.append(Mistake(where, "has no levels; list at least one", MistakeCode.OUT_OF_RANGE))
-        if len({repr(level) for level in levels}) < len(levels):
-            what = f"has a level twice: {', '.join(map(repr, levels))}"
-            mistakes.append(Mistake(where, what, MistakeCode.DUPLICATE_NAME))
         for other in found:
             if isinstance(at, KeyPath) and at.overlaps(other):
                 what = f'sets what matrix."{other.path}" sets; keep one of them, with whole tables as its levels'
                 mistakes.append(Mistake(where, what, MistakeCode.CONFLICT))
-        if isinstance(at, KeyPath):
-            found[replace(at, keys=tuple(at.keys), places=tuple(at.places))] = levels
-    return None if len(mistakes) > before else found
+        if not isinstance(at, KeyPath):
+            continue
+        at = replace(at, keys=tuple(at.keys), places=tuple(at.places))
+        if levels and len(mistakes) == before:
+            found[at] = levels
+        else:
+            faulty.append(at)
+    return found, faulty
 
 
 def _of_levels(
@@ -263,6 +269,11 @@ def _is_of(where: str, path: KeyPath) -> bool:
     inner = where.partition("].")[2] if path.places else where.removeprefix("load.") if path.of_load else where
     keys = ".".join(path.keys)
     return where == path.path or inner == keys or inner.startswith((f"{keys}.", f"{keys}["))
+
+
+def _touches(where: str, path: KeyPath) -> bool:
+    """Whether a mistake may be one only as the level of a key path is not in place: it is of the path or around it."""
+    return not where or path.path.startswith((f"{where}.", f"{where}[")) or _is_of(where, path)
 
 
 def _has(point: Sequence[Any], place: int, level: Any) -> bool:
@@ -323,9 +334,9 @@ def _with_inputs(variant: Variant, folder: Path, files: Mapping[str, bytes], mis
         return variant
 
 
-def _port_mistakes(file: StudyFile, variants: Sequence[Variant]) -> Iterator[Mistake]:
+def _port_mistakes(hosts: HostsTable, replicates: int, variants: Sequence[Variant]) -> Iterator[Mistake]:
     """Ports on which servers of several cells would listen on one host."""
-    if file.hosts.exclusive:
+    if hosts.exclusive:
         return
     servers = [
         (one.name, one.port)
@@ -333,7 +344,7 @@ def _port_mistakes(file: StudyFile, variants: Sequence[Variant]) -> Iterator[Mis
         for one in variant.campaign.deployment
         if isinstance(one, DeploymentOptions) and one.port is not None
     ]
-    each = 1 if file.hosts.apart else file.replicates  # cells of one combination on one host, at most
+    each = 1 if hosts.apart else replicates  # cells of one combination on one host, at most
     for (name, port), having in Counter(servers).items():
         if having * each > 1:
             what = (
@@ -343,8 +354,31 @@ def _port_mistakes(file: StudyFile, variants: Sequence[Variant]) -> Iterator[Mis
             yield Mistake("hosts.exclusive", what, MistakeCode.CONFLICT)
 
 
-def _hosts_mistakes(hosts: HostsTable, replicates: int | None) -> Iterator[Mistake]:
-    for name in hosts.alike:
+@dataclass(frozen=True, slots=True)
+class _Hosts:
+    """`[hosts]` as far as it is sound. ``alike`` are the facts as they were given, ``faulty`` the other keys."""
+
+    table: HostsTable
+    alike: Sequence[str]
+    faulty: Collection[str]
+
+    @classmethod
+    def of(cls, raw: Any) -> _Hosts:
+        sound = sound_part(HostsTable, raw)
+        given = raw if isinstance(raw, dict) else dict.fromkeys(HostsTable.model_fields)
+        alike = given.get("alike")
+        texts = [one for one in alike if isinstance(one, str)] if isinstance(alike, list) else []
+        return cls(HostsTable.model_validate(sound), texts, given.keys() - sound.keys())
+
+    def has(self, *keys: str) -> bool:
+        """Whether the values of these keys are known."""
+        return not any(key in self.faulty for key in keys)
+
+
+def _hosts_mistakes(given: _Hosts, replicates: int | None) -> Iterator[Mistake]:
+    """What is wrong with sound keys of `[hosts]`; ``replicates`` is None where it is not known."""
+    hosts = given.table
+    for name in given.alike:
         if name not in ALIKE:
             yield Mistake("hosts.alike", f"unknown fact {name!r}; {suggestion(name, ALIKE)}", MistakeCode.UNKNOWN_NAME)
     if hosts.driver is not None:
@@ -353,12 +387,12 @@ def _hosts_mistakes(hosts: HostsTable, replicates: int | None) -> Iterator[Mista
         except InvalidSpecifier:
             what = f"must be versions like `>=550,<560`, got {hosts.driver!r}"
             yield Mistake("hosts.driver", what)
-    if hosts.exclusive:
+    if hosts.exclusive and given.has("exclusive"):
         for key in ("cpus", "devices"):
             if key in hosts.model_fields_set and getattr(hosts, key):
                 what = "has no effect where a cell takes the whole host; set `exclusive = false`, or leave it out"
                 yield Mistake(f"hosts.{key}", what, MistakeCode.CONFLICT)
-    elif hosts.gpus is not None and hosts.gpus < hosts.devices:
+    elif hosts.gpus is not None and hosts.gpus < hosts.devices and given.has("exclusive"):
         what = f"a host may have {hosts.gpus}, and a cell takes {hosts.devices} (`devices`); raise it, or leave it out"
         yield Mistake("hosts.gpus", what, MistakeCode.CONFLICT)
     if hosts.gpus == 0:
@@ -366,9 +400,29 @@ def _hosts_mistakes(hosts: HostsTable, replicates: int | None) -> Iterator[Mista
             if getattr(hosts, key) is not None:
                 what = "is of GPUs, and `gpus = 0`; leave one of them out"
                 yield Mistake(f"hosts.{key}", what, MistakeCode.CONFLICT)
-    if hosts.apart and hosts.count is not None and replicates is not None and hosts.count < replicates:
+    apart = hosts.apart and given.has("apart")
+    if apart and hosts.count is not None and replicates is not None and hosts.count < replicates:
         what = (
             f"{hosts.count} hosts cannot take {replicates} replicates on different hosts; "
             "raise it, or set `apart = false`"
         )
         yield Mistake("hosts.count", what, MistakeCode.CONFLICT)
+
+
+def _replicates(raw: Mapping[str, Any]) -> int | None:
+    """The replicates of a study file that may have mistakes elsewhere."""
+    sound = sound_part(StudyFile, raw)
+    if "replicates" in raw and "replicates" not in sound:
+        return None
+    needed = {"name": "study", "campaign": "campaign.toml", "replicates": sound.get("replicates", 1)}
+    return StudyFile.model_validate(needed).replicates
+
+
+def _explained(one: Mistake, raw: Mapping[str, Any]) -> Mistake:
+    """A mistake with what a writer of campaign files does not know of study files."""
+    if one.where == "campaign" and one.code == MistakeCode.MISSING_KEY:
+        what = 'is missing; a study file names the campaign of its cells, like campaign = "campaign.toml"'
+        return replace(one, what=what)
+    if one.code == MistakeCode.UNKNOWN_KEY and one.where in HostsTable.model_fields and one.where in raw:
+        return replace(one, what="unknown key; it is a key of [hosts]: write it below that line")
+    return one

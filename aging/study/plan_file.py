@@ -21,6 +21,7 @@ from pydantic import ValidationError
 
 from aging.core.errors import ResultsError, writing
 from aging.core.whole_file import write_whole
+from aging.store.other_path import not_a_study
 from aging.study.cells import Cell, cells_of
 from aging.study.events import StudyPlanned
 from aging.study.layout import StudyLayout
@@ -130,6 +131,8 @@ def _changes(layout: StudyLayout, raw: Mapping[str, Any]) -> Iterator[str]:
 def _read(path: Path) -> dict[str, Any]:
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        raise ResultsError(f"{path.parent}: {not_a_study(path.parent)}") from None
     except OSError as error:
         raise ResultsError(f"{path}: cannot be read: {error.strerror}; name the folder of a study") from None
     except ValueError as error:

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from aging.campaign.load import parse_campaign
+from aging.campaign.load import STUDY_KEYS, parse_campaign
+from aging.campaign.schema import Campaign
 from aging.core.errors import CampaignError, Mistake
 from aging.study import load
 from aging.study.cells import cells_of
 from aging.study.load import is_study, load_study, study_of_campaign
+from aging.study.schema import HostsTable, StudyFile
 from tests.builders import GOOD, KINDS
 
 Write = Callable[..., Path]
@@ -191,7 +193,7 @@ def test_a_mistake_of_a_combination_names_it(write: Write) -> None:
         ("oops = 1", "oops", "unknown-key"),
         ("replicates = 0", "replicates", "out-of-range"),
         ("matrix = 3", "matrix", "wrong-type"),
-        (f"[matrix]\n{CACHE} = 3", f"matrix.{CACHE[1:-1]}", "wrong-type"),
+        (f"[matrix]\n{CACHE} = 3", f"matrix.{CACHE}", "wrong-type"),
         (f"[matrix]\n{CACHE} = []", f"matrix.{CACHE}", "out-of-range"),
         (f"[matrix]\n{CACHE} = [1, 1]", f"matrix.{CACHE}", "duplicate-name"),
         ('[matrix]\n"deployment[c].x" = [1]', 'matrix."deployment[c].x"', "unknown-name"),
@@ -240,6 +242,101 @@ def test_a_port_of_cells_that_share_no_host(write: Write, hosts: str) -> None:
 def test_all_mistakes_are_reported_at_once(write: Write) -> None:
     text = f'oops = 1\nfiles = ["none.csv"]\n[matrix]\n{CACHE} = ["x", 1]\n[hosts]\nalike = ["drivers"]\n'
     assert set(wrong(write(STUDY + text))) == {"oops", "files", f"matrix.{CACHE}", "hosts.alike"}
+
+
+def codes(path: Path) -> set[tuple[str, str]]:
+    return {(where, one.code.value) for where, one in wrong(path).items()}
+
+
+HOSTS = '[hosts]\nexclusive = "no"\ncpus = 0\nalike = ["colour", 3]\ndriver = "550 please"\n'
+OF_HOSTS = {("hosts.exclusive", "wrong-type"), ("hosts.cpus", "out-of-range"), ("hosts.driver", "invalid-value")}
+
+
+def test_mistakes_of_one_table_are_reported_beside_each_other(write: Write) -> None:
+    assert codes(write(STUDY + HOSTS)) == OF_HOSTS | {("hosts.alike", "unknown-name"), ("hosts.alike[1]", "wrong-type")}
+    text = f"{STUDY}replicates = 3\n[hosts]\ncount = 2\ncpus = 0\ngpus = 0\naccelerator = 'H100'\ndevices = 1\n"
+    places = ("hosts.count", "hosts.cpus", "hosts.accelerator", "hosts.devices")
+    assert {where for where, _ in codes(write(text))} == set(places)
+    text = f'{STUDY}replicates = "many"\n[hosts]\ncount = 2\nexclusive = false\nport = 1\n'
+    found = codes(write(f"{text}[matrix]\n{CACHE} = [0, 64]"))
+    assert found == {("replicates", "wrong-type"), ("hosts.port", "unknown-key")}, "no conflict of what is not known"
+
+
+def test_every_table_and_the_campaign_are_judged_beside_each_other(write: Write) -> None:
+    matrix = f'[matrix]\n{CACHE} = 64\n"load.timeout" = []\nseeds = [1]\n"load.drian" = [1]\n"load.drain" = ["-1s"]\n'
+    text = f'{STUDY}replicates = 200\nfiles = ["none.csv"]\n{matrix}{HOSTS}'
+    campaign = GOOD.replace("duration", "duracion").replace("port = 18084", "port = 18084\ncash = 1")
+    found = wrong(write(text, campaign))
+    assert {where for where, _ in OF_HOSTS} | {"hosts.alike", "hosts.alike[1]", "files", "campaign"} <= set(found)
+    assert found[f"matrix.{CACHE}"].code == "wrong-type"
+    assert found['matrix."load.timeout"'].code == "out-of-range"
+    assert found['matrix."seeds"'].code == "unknown-key"
+    assert found['matrix."load.drian"'].code == "unknown-key"
+    assert found['matrix."load.drain"'].code == "invalid-value"
+    with pytest.raises(CampaignError) as caught:
+        load_study(write(text, campaign), KINDS)
+    of_campaign = [one.what for one in caught.value.mistakes if one.where == "campaign"]
+    assert {key for key in ("duracion", "cash") if any(key in what for what in of_campaign)} == {"duracion", "cash"}
+
+
+def test_a_faulty_level_is_not_said_to_be_missing_in_the_campaign(write: Write) -> None:
+    campaign = GOOD.replace(", rate = 8.0", "")
+    assert "rate = 8.0" not in campaign
+    assert set(wrong(write(f'{STUDY}[matrix]\n"load.arrivals.rate" = []', campaign))) == {'matrix."load.arrivals.rate"'}
+    assert set(wrong(write(f'{STUDY}[matrix]\n"load.arrivals.rate" = 4', campaign))) == {'matrix."load.arrivals.rate"'}
+    assert "campaign" in wrong(write(f"{STUDY}[matrix]\n{CACHE} = []", campaign))
+
+
+@pytest.mark.parametrize(
+    ("matrix", "where", "example"),
+    [
+        ('"load.arrivals.rate" = 4', "load.arrivals.rate", "[4, 8]"),
+        ('"load.arrivals.rate" = 0.5', "load.arrivals.rate", "[0.5, 1.0]"),
+        ("seed = 0", "seed", "[0, 1]"),
+        ('"load.timeout" = "10s"', "load.timeout", '["10s", "20s"]'),
+        ('"load.arrivals.kind" = "poisson"', "load.arrivals.kind", '["poisson"]'),
+        ('"load.require_calibration" = true', "load.require_calibration", "[true, false]"),
+        ("load.arrivals.rate = [4, 8]", "load", '"load.arrivals.rate" = [4, 8]'),
+        ("load.arrivals.rate = 4", "load", '"load.arrivals.rate" = [4, 8]'),
+    ],
+)
+def test_levels_without_a_list_have_an_example_of_their_type(
+    write: Write, matrix: str, where: str, example: str
+) -> None:
+    found = wrong(write(f"{STUDY}[matrix]\n{matrix}"))[f'matrix."{where}"']
+    assert found.code == "wrong-type"
+    assert f"like {example}" in found.what
+
+
+def test_keys_that_only_studies_have() -> None:
+    assert (StudyFile.model_fields.keys() | HostsTable.model_fields.keys()) - Campaign.model_fields.keys() == STUDY_KEYS
+
+
+@pytest.mark.parametrize("key", ["replicates = 2", "[hosts]", "attempts = 1", "matrix = 3", "apart = false"])
+def test_a_study_without_its_campaign(write: Write, key: str) -> None:
+    path = write(f'name = "s"\n{key}\n')
+    assert is_study(path)
+    found = wrong(path)
+    assert found["campaign"].code == "missing-key"
+    assert not {"seed", "duration", "load", "deployment"} & set(found)
+    with pytest.raises(CampaignError) as caught:
+        parse_campaign(path.read_text(), KINDS)
+    assert [(one.where, one.code) for one in caught.value.mistakes] == [("campaign", "missing-key")]
+    assert not is_study(f"{key}\n{GOOD}"), "a campaign with a key of studies is judged as a campaign"
+
+
+def test_a_key_of_hosts_at_the_top(write: Write) -> None:
+    assert "[hosts]" in wrong(write(f"{STUDY}apart = false"))["apart"].what
+
+
+@pytest.mark.parametrize("text", ["", "# nothing yet\n"])
+def test_an_empty_file_says_what_either_kind_needs(text: str) -> None:
+    for read in (lambda: parse_campaign(text, KINDS), lambda: study_of_campaign(text, "x.toml", 2, KINDS)):
+        with pytest.raises(CampaignError) as caught:
+            read()
+        (mistake,) = caught.value.mistakes
+        assert mistake.code == "missing-key"
+        assert all(f"`{key}`" in mistake.what for key in ("name", "duration", "load", "campaign"))
 
 
 def test_a_key_is_not_a_level_and_a_factor(write: Write) -> None:

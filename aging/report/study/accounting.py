@@ -16,6 +16,7 @@ from aging.report.study.waiting import Waiting
 from aging.study.cells import Cell
 from aging.study.fleet import AttemptState
 from aging.study.schema import HostsTable
+from aging.study.shared_machines import machine_notes
 from aging.study.state import Attempt, CellState, HostState, StudyState
 
 Status = Literal[
@@ -87,6 +88,8 @@ class CellRow:
 class Accounting:
     """All cells of the plan, in its order, and the whole in one sentence. ``runner`` runs the study now.
 
+    ``notes`` are what a reader of any of its results must know, a sentence each, without a full stop.
+
     ``outcome`` is None while it is not ended, and ``stopping`` whether it is ended before its cells are. ``started`` in
     epoch seconds, ``elapsed`` in seconds from then to its end, or until now.
     """
@@ -100,6 +103,7 @@ class Accounting:
     elapsed: float | None
     sentence: str
     stopping: bool = False
+    notes: Sequence[str] = ()
 
     @property
     def state(self) -> str:
@@ -154,6 +158,7 @@ def accounting(  # noqa: PLR0913 - what a study is, when and by whom it is looke
         None if state.started is None else max(until - state.started, 0.0),
         _sentence(rows, state, runner, waiting.short),
         state.stopping and state.outcome is None and runner is not None,
+        tuple(machine_notes(state)),
     )
 
 

@@ -156,6 +156,8 @@ def _notices(record: StudyRecord) -> Iterator[Notice]:
         facts = [one.fact for one in findings.differing]
         more = f" and {len(facts) - 3} more" if len(facts) > 3 else ""
         yield Notice(f"Hosts differ in {', '.join(facts[:3])}{more}", "warn", "hosts")
+    for note in record.account.notes:
+        yield Notice(f"{note[:1].upper()}{note[1:]}", "warn", "hosts")
     faults = [one for one in findings.problems if one.kind != "cell_missing"]
     if faults:
         yield Notice(

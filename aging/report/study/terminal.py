@@ -40,14 +40,15 @@ def table(account: Accounting, *, most: int = _MOST_ROWS) -> Group:
     head = [Cell(one, "dim", right=one in _RIGHT) for one in _HEADS]
     rows = [head, *(_cells(row, account.sentence) for row in _shown(account, most))]
     below = [Text(line, "dim") for line in _left_out(account, most)]
-    return Group(Text(account.sentence), Grid(Cell(headline(account), "bold"), rows, _SPARE), *below)
+    notes = [Text(line, "yellow") for line in _notes(account)]
+    return Group(Text(account.sentence), *notes, Grid(Cell(headline(account), "bold"), rows, _SPARE), *below)
 
 
 def lines(account: Accounting, *, most: int | None = None) -> list[str]:
     """The same as plain lines, for logs and pipes; by default every cell."""
     limit = len(account.rows) if most is None else most
     listed = (f"  {_line(row, account.sentence)}" for row in _shown(account, limit))
-    return [headline(account), account.sentence, *listed, *_left_out(account, limit)]
+    return [headline(account), account.sentence, *_notes(account), *listed, *_left_out(account, limit)]
 
 
 def as_json(account: Accounting) -> dict[str, Any]:
@@ -60,6 +61,7 @@ def as_json(account: Accounting) -> dict[str, Any]:
         "started": account.started,
         "elapsed_seconds": account.elapsed,
         "sentence": account.sentence,
+        "notes": list(account.notes),
         "complete": not account.missing,
         "missing": [row.cell for row in account.missing],
         "cells": [
@@ -93,6 +95,10 @@ def _shown(account: Accounting, most: int) -> Sequence[CellRow]:
     if len(account.rows) <= most:
         return account.rows
     return sorted(account.rows, key=lambda row: _ORDER.index(row.status))[:most]
+
+
+def _notes(account: Accounting) -> Iterator[str]:
+    return (f"Note: {one}." for one in account.notes)
 
 
 def _left_out(account: Accounting, most: int) -> Iterator[str]:

@@ -21,10 +21,11 @@ from aging.report.study.hosts import host_table
 from aging.report.study.page import page
 from aging.report.study.record import StudyRecord, absences
 from aging.study.events import HostLost, HostReturned
+from aging.study.fleet import HostFacts
 from aging.study.state import HostState
 from tests.command_line import run_here
 from tests.findings.study_cells import Made, finding, findings
-from tests.report.study.studies import HOSTILE, HOSTS, made
+from tests.report.study.studies import HOSTILE, HOSTS, facts, made
 
 
 class _Parsed(HTMLParser):
@@ -206,6 +207,19 @@ class TestTerminal:
         assert "no other host fits" in missing.why
 
 
+def test_hosts_of_one_machine_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def on_one(host: str, driver: str = "550.54") -> HostFacts:
+        return replace(facts(host, driver), boot="one")
+
+    (tmp_path / "apart").mkdir()
+    apart = write_page(made(tmp_path / "apart"))
+    monkeypatch.setattr("tests.report.study.studies.facts", on_one)
+    (tmp_path / "together").mkdir()
+    together = write_page(made(tmp_path / "together"))
+    said = "run on one machine (same boot)"
+    assert [path.read_text().count(said) for path in (apart, together)] == [0, 1]
+
+
 class TestCommand:
     def test_page(self, root: Path, tmp_path: Path) -> None:
         done = run_here(tmp_path, "report", root)
@@ -219,7 +233,7 @@ class TestCommand:
     def test_figures_refused(self, root: Path, tmp_path: Path) -> None:
         done = run_here(tmp_path, "report", root, "--figures", "figures")
         assert done.returncode == 2
-        assert "--figures" in done.stderr
+        assert done.stderr.startswith("aging: --figures: ")
         assert "cells/" in done.stderr
 
     def test_changed_plan_refused(self, tmp_path: Path) -> None:
