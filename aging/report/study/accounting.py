@@ -264,7 +264,7 @@ def _sentence(rows: Sequence[CellRow], state: StudyState, runner: int | None) ->
     if not missing:
         return f"All {total} {noun} a result." if total != 1 else "The cell has a result."
     whole = f"{total - len(missing)} of {total} {noun} a result"
-    if state.outcome is None and runner is not None:
+    if state.outcome is None and (runner is not None or state.of_jobs):
         return f"{'; '.join([whole, *_under_way(missing)])}."
     named = [f"{row.cell} is missing{f': {row.why}' if row.why else f' ({row.words})'}" for row in missing[:_NAMED]]
     rest = len(missing) - _NAMED
