@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
@@ -22,8 +23,8 @@ from aging.runner.takeover import check_resumable, left_processes, take_over, to
 from aging.store.results import open_results
 
 
-def resume_campaign(directory: Path, console: Console) -> CampaignRun:
-    """Continue a campaign whose runner has ended, and run it to its end.
+def resume_campaign(directory: Path, console: Console, begun: Callable[[], None] | None = None) -> CampaignRun:
+    """Continue a campaign whose runner has ended, and run it to its end; call ``begun`` once it is this process's.
 
     Raises ResultsError, CampaignError, PreflightError, LockedError or NotResumableError before it changes anything.
     """
@@ -44,6 +45,8 @@ def resume_campaign(directory: Path, console: Console) -> CampaignRun:
     deployments = resolve_deployments(campaign, catalogue, base)
     takeover = take_over(layout)
     with contextlib.closing(takeover.lock):
+        if begun is not None:
+            begun()
         label = "resumes" if results.events else "results"  # the runner of a detached campaign starts it
         console.print(f"{label}: {layout.root}", highlight=False, soft_wrap=True)
         for deployment, replica in remaining_work(rounds(campaign), takeover.prior, time.monotonic()).cut_short:

@@ -13,7 +13,7 @@ from rich.console import Console
 from aging.app.conclude import ANALYSIS, GATE, conclude
 from aging.app.execute import measure
 from aging.app.live_page import PageAt, live_page
-from aging.app.prepare import make_result_directory, prepare_campaign, print_notes
+from aging.app.prepare import PreparedCampaign, make_result_directory, prepare_campaign, print_notes
 from aging.campaign.load import CampaignText
 from aging.campaign.schema import Campaign
 from aging.core.errors import require
@@ -46,11 +46,10 @@ def run_campaign(  # noqa: PLR0913 - what is run, and what goes on beside
     gate: Gate | None = None,
     *,
     page: PageAt | None = None,
-    directory: Path | None = None,
 ) -> CampaignRun:
     """Check, run, seal, analyze and report a campaign; end it early once its ``gate`` is decided.
 
-    Its result directory is a new one below ``results``, or this ``directory``, which must not exist.
+    Its result directory is a new one below ``results``.
     ``page`` is where its live page is served until it has ended. ``overrides`` replace top-level keys of the file.
     Raises CampaignError or PreflightError before it starts or writes anything, and InconclusiveError if the sanity
     run of the campaign fails.
@@ -58,6 +57,20 @@ def run_campaign(  # noqa: PLR0913 - what is run, and what goes on beside
     if page is not None:
         page.check()
     prepared = prepare_campaign(campaign_text, results, overrides, console)
+    return run_prepared(prepared, campaign_text, results, console, gate, page=page)
+
+
+def run_prepared(  # noqa: PLR0913 - as above
+    prepared: PreparedCampaign,
+    campaign_text: CampaignText,
+    results: Path,
+    console: Console,
+    gate: Gate | None = None,
+    *,
+    page: PageAt | None = None,
+    directory: Path | None = None,
+) -> CampaignRun:
+    """The same for a campaign that is checked; ``directory``, which must not exist, is its result directory."""
     if prepared.campaign.sanity:
         from aging.app.smoke import run_sanity_check  # noqa: PLC0415
 

@@ -150,6 +150,7 @@ def resume_study(
     layout = StudyLayout(directory)
     plan = read_plan(layout)
     state = state_of(layout)
+    _refuse_jobs(directory, state)
     if not stopping and not (left := account_of(layout, plan).missing):
         done = f"{directory}: every cell has a result; nothing is left to do"
         raise AgingError(done if layout.findings.exists() else f"{done} but its findings: aging analyze {directory}")
@@ -157,10 +158,7 @@ def resume_study(
         raise LockedError(directory, owner)
     where = address or state.cluster
     if where is None:
-        raise AgingError(
-            f"{directory}: no cluster is known; name it: --cluster ADDRESS. A cell that is a job of a batch system "
-            "goes on with the command of its job: aging run STUDY.toml --cell N --study ID"
-        )
+        raise AgingError(f"{directory}: no cluster is known; name it: --cluster ADDRESS")
 
     store = store_of(plan.file, layout)
 
@@ -184,6 +182,7 @@ def stop_study(
     """
     layout = StudyLayout(directory)
     read_plan(layout)  # a folder that is none is named first
+    _refuse_jobs(directory, state_of(layout))
     owner = owner_of(directory)
     if owner is not None:
         yield from _stop_head(directory, owner)
@@ -195,6 +194,21 @@ def stop_study(
         resume_study(directory, address, console, connect, stopping=True)
     if left := _unstopped(state_of(layout)):
         raise InconclusiveError(_not_stopped(directory, left))
+
+
+def _refuse_jobs(directory: Path, state: StudyState) -> None:
+    """Raise AgingError for a study whose cells are jobs, which no cluster knows and none may run a second time."""
+    if not state.of_jobs:
+        return
+    cells = StudyLayout(directory).cells
+    owners = [(name, owner) for name in state.cells if (owner := owner_of(cells / name)) is not None]
+    running = [f"{name} by process {owner.pid} on {owner.host}" for name, owner in owners]
+    now = f"; now runs {', '.join(running)}" if running else ""
+    raise AgingError(
+        f"{directory}: its cells are jobs of a batch system (--cell){now}. To continue one, submit its job again "
+        f"(aging run STUDY.toml --cell N --study {directory.name}); to stop one, cancel its job. On a cluster run the "
+        "study anew: aging run STUDY.toml --cluster ADDRESS"
+    )
 
 
 def _stop_head(directory: Path, owner: Owner) -> Iterator[str]:
@@ -237,9 +251,11 @@ async def _run(  # noqa: PLR0913 - a study, where it runs and how
         contextlib.closing(Ledger(layout.ledger)) as ledger,
     ):
         folded = Fold()
-        for event in read_ledger(layout.ledger):
-            folded.add(event)
-        folded.add(ledger.record(StudyStarted(pid=lock.owner.pid, cluster=address)))
+        with ledger.alone():  # a job that begins now sees that the study is run on a cluster, or is seen
+            for event in read_ledger(layout.ledger):
+                folded.add(event)
+            _refuse_jobs(layout.root, folded.state)
+            folded.add(ledger.record(StudyStarted(pid=lock.owner.pid, cluster=address)))
         table_ = plan.file.hosts
         cells = in_order(plan.cells, plan.file.seed)
         rules = Plan(cells, table_, plan.file.attempts, plan.file.patience, plan.file.seed)

@@ -6,7 +6,6 @@ The jobs share the folder of results. The first that comes makes the study's fol
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import platform
 import shutil
 import time
@@ -14,12 +13,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
+from typing import Literal
 
 from rich.console import Console
 
+from aging.app.prepare import prepare_campaign
 from aging.app.resume import resume_campaign
-from aging.app.run import CampaignRun, run_campaign
-from aging.campaign.load import CampaignText
+from aging.app.run import CampaignRun, run_prepared
+from aging.campaign.load import CampaignText, read_campaign
 from aging.core.errors import AgingError, InconclusiveError, ResultsError, writing
 from aging.runner.catalogue import Catalogue
 from aging.store.journal import read_journal
@@ -33,8 +34,9 @@ from aging.study.host import facts
 from aging.study.host.looks import why_ended
 from aging.study.layout import StudyLayout
 from aging.study.ledger import Ledger, read_ledger
-from aging.study.load import Study, load_study
-from aging.study.plan_file import StudyPlan, read_plan, write_plan
+from aging.study.load import Study, is_study, load_study
+from aging.study.plan_file import read_plan, write_plan
+from aging.study.state import Attempt, StudyState
 from aging.study.state import fold as state_of
 
 _COUNTS = ("completed", "decided")
@@ -49,69 +51,159 @@ class CellRun:
     run: CampaignRun | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """What a job has to do, with which attempt; ``done``: its result is there."""
+
+    what: Literal["done", "resume", "begin"]
+    number: int
+    directory: Path
+
+
 def run_cell(file: Path, number: int, identity: str, results: Path, console: Console) -> CellRun:
     """Run the cell of this number, counted from 0, to its end; continue the attempt that was interrupted on this host.
 
     A cell with a result is left as it is. An attempt that began on another host is not continued: the next one begins.
-    Raises CampaignError, PreflightError, ResultsError, LockedError where another job runs this cell, and
-    InconclusiveError where its attempts are used up.
+    Before anything is written raises CampaignError, PreflightError, ResultsError, LockedError where another job runs
+    this cell or a process the study, AgingError for the study of a cluster, and InconclusiveError where its attempts
+    are used up.
     """
-    study = load_study(file, Catalogue.discovered().kinds())
-    layout = _study_folder(study, identity, results.absolute())
-    plan = read_plan(layout)
-    cell = _cell(plan, number, file)
-    folder = layout.cells / cell.name
-    with writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    with contextlib.closing(Lock.take(folder, "runner")):
-        return _in_turn(layout, plan, cell, file, console)
-
-
-def _in_turn(layout: StudyLayout, plan: StudyPlan, cell: Cell, file: Path, console: Console) -> CellRun:
-    attempts = _attempts(layout.cells / cell.name)
+    study = _study(file)
+    layout = _layout(study, identity, results.absolute())
+    cell = _cell(study, number, file)
     console.print(f"cell: {cell.name}", soft_wrap=True)
-    if done := [one for one, state in attempts if state.phase in _COUNTS and owner_of(one) is None]:
-        if not _is_recorded(layout, cell):  # its job ended after the campaign, before or in its analysis
-            from aging.app.analyze import derive  # noqa: PLC0415 - not on a host that measures
+    text = CampaignText(cell.campaign, f"{file.name}, cell {cell.name}")
+    while True:
+        if (owner := owner_of(layout.cells / cell.name)) is not None:
+            raise LockedError(layout.cells / cell.name, owner)
+        step = _step(layout, study, cell)
+        with contextlib.chdir(file.absolute().parent):
+            prepared = prepare_campaign(text, layout.cells, {}, console) if step.what == "begin" else None
+        folder = _folder(layout, study, cell)
+        with contextlib.closing(Lock.take(folder, "runner")):
+            if _step(layout, study, cell) != step:  # another job was here since
+                continue
+            if step.what == "done":
+                return _done(layout, cell, step, console)
+            with _told(layout, cell, step) as told:
+                if prepared is None:
+                    run = resume_campaign(step.directory, console, told.resumes)
+                else:
+                    told.begins(study.file.hosts.scratch)
+                    with contextlib.chdir(file.absolute().parent):
+                        run = run_prepared(prepared, text, folder, console, directory=step.directory)
+            return CellRun(cell, step.directory, run)
 
-            with _told(layout, cell, [one for one, _ in attempts].index(done[0]) + 1, done[0]):
-                derive(done[0])
-        console.print(f"has its result: {done[0]}", soft_wrap=True)
-        return CellRun(cell, done[0], None)
-    host = platform.node()
-    if attempts:
-        last, state = attempts[-1]
-        if (owner := owner_of(last)) is not None and owner.role == "runner":
-            raise LockedError(last, owner)
-        if state.phase in RESUMABLE and _host_of(last) == host:
-            _record(layout, AttemptResumed(cell=cell.name, number=len(attempts)))
-            with _told(layout, cell, len(attempts), last):
-                return CellRun(cell, last, resume_campaign(last, console))
-    if len(attempts) >= plan.file.attempts:
-        raise InconclusiveError(
-            f"{layout.root}: cell {cell.name} has no result after {len(attempts)} attempts, and the study's `attempts` "
-            f"allows {plan.file.attempts}; the last is {attempts[-1][0]}"
+
+def _study(file: Path) -> Study:
+    """The study of a file. Raises CampaignError, and AgingError for a campaign file."""
+    study = load_study(file, Catalogue.discovered().kinds()) if is_study(file) else None
+    if study is None:
+        read_campaign(file)  # a file that cannot be read is named first
+        raise AgingError(
+            f"{file}: is no study file, as it has no key `campaign`; --cell needs a study file. To run a campaign file "
+            "here, leave --cell and --study out"
         )
-    number = len(attempts) + 1
-    _record(
-        layout,
-        HostSeen(facts=facts(host, plan.file.hosts.scratch, time.time())),
-        AttemptPlaced(cell=cell.name, number=number, host=host),
-    )
-    directory = layout.attempt(cell.name, number)
-    with contextlib.chdir(file.absolute().parent), _told(layout, cell, number, directory):
-        text = CampaignText(cell.campaign, f"{file.name}, cell {cell.name}")
-        return CellRun(cell, directory, run_campaign(text, directory.parent, {}, console, directory=directory))
+    return study
 
 
-def _study_folder(study: Study, identity: str, results: Path) -> StudyLayout:
-    """The study's folder, made by the first job. Raises AgingError for the folder of another study."""
+def _layout(study: Study, identity: str, results: Path) -> StudyLayout:
+    """Where the study's folder is, or will be. Raises AgingError for what cannot name one."""
     if not identity or identity.startswith(".") or "/" in identity or "\0" in identity:
         raise AgingError(f"--study: {identity!r} cannot name a folder; give the id of the batch job, like 4711")
-    layout = StudyLayout(results / study.file.name / identity)
+    return StudyLayout(results / study.file.name / identity)
+
+
+def _cell(study: Study, number: int, file: Path) -> Cell:
+    cells = cells_of(study)
+    if not 0 <= number < len(cells):
+        raise AgingError(f"--cell: {file} has {len(cells)} cells; give a number from 0 to {len(cells) - 1}")
+    return cells[number]
+
+
+def _step(layout: StudyLayout, study: Study, cell: Cell) -> _Step:
+    """What is to be done next; writes nothing. Raises as :func:`run_cell` does."""
+    if not layout.exists:
+        return _Step("begin", 1, layout.attempt(cell.name, 1))
+    if (owner := owner_of(layout.root)) is not None:
+        raise LockedError(layout.root, owner)
+    _require_same(layout, study)
+    state = state_of(read_ledger(layout.ledger))
+    _require_jobs(layout, state)
+    attempts = _attempts(layout.cells / cell.name)
+    for number, directory, now in attempts:
+        if now.phase in _COUNTS and owner_of(directory) is None:
+            return _Step("done", number, directory)
+    recorded = {one.number: one for one in state.cells[cell.name].attempts} if cell.name in state.cells else {}
+    if attempts:
+        number, directory, now = attempts[-1]
+        if (owner := owner_of(directory)) is not None and owner.role == "runner":
+            raise LockedError(directory, owner)
+        if now.phase in RESUMABLE and _is_of_this_host(directory, recorded.get(number)):
+            return _Step("resume", number, directory)
+    last = max([0, *recorded, *(number for number, _, _ in attempts)])
+    if last >= study.file.attempts:
+        raise InconclusiveError(
+            f"{layout.root}: cell {cell.name} has no result after {last} attempts, and the study's `attempts` allows "
+            f"{study.file.attempts}; the last is {layout.attempt(cell.name, last)}"
+        )
+    return _Step("begin", last + 1, layout.attempt(cell.name, last + 1))
+
+
+def _require_same(layout: StudyLayout, study: Study) -> None:
+    """Raise AgingError for the folder of another study file, which names what differs."""
+    plan = read_plan(layout)
+    was, asked = plan.file.model_dump(mode="json"), study.file.model_dump(mode="json")
+    other = [f"`{key}`" for key in asked if was.get(key) != asked[key]]
+    if {one.name: one.campaign for one in plan.cells} != {one.name: one.campaign for one in cells_of(study)}:
+        other.append("the campaign of its cells")
+    if dict(plan.files) != dict(study.files):
+        other.append("the content of its `files`")
+    if other:
+        raise AgingError(
+            f"{layout.root}: was made for another study file ({', '.join(other)} differ); give this one another "
+            "--study ID"
+        )
+
+
+def _require_jobs(layout: StudyLayout, state: StudyState) -> None:
+    """Raise AgingError for a study that was begun on a cluster: its head alone says what its attempts are."""
+    if state.started is not None:
+        raise AgingError(
+            f"{layout.root}: this study was begun on the cluster {state.cluster}; continue it "
+            f"there: aging resume {layout.root}. For jobs give another --study ID"
+        )
+
+
+def _attempts(folder: Path) -> list[tuple[int, Path, CampaignState]]:
+    """The attempts at a cell, the oldest first. One without a journal was killed before it began."""
+    found = []
+    for one in sorted(folder.glob("a[0-9]*"), key=lambda path: (len(path.name), path.name)):
+        if not one.name[1:].isdecimal():
+            continue
+        try:
+            state = fold(read_journal(one / "journal.jsonl"))
+        except ResultsError:
+            state = CampaignState(phase="failed")
+        found.append((int(one.name[1:]), one, state))
+    return found
+
+
+def _is_of_this_host(directory: Path, recorded: Attempt | None) -> bool:
+    """Whether an attempt began on a host of this name, as the ledger and its own manifest have it."""
+    try:
+        host = manifest_content(directory / "manifest.json").get("host")
+    except ResultsError:
+        return False
+    name = host.get("name") if isinstance(host, dict) else None
+    return name == platform.node() and (recorded is None or recorded.host == name)
+
+
+def _folder(layout: StudyLayout, study: Study, cell: Cell) -> Path:
+    """The cell's folder, in the study's, which the first job makes. Raises StorageError."""
     if not layout.exists:
         making = layout.root.parent / f".{token_hex(6)}.tmp"
-        made = StudyLayout(making / identity)
+        made = StudyLayout(making / layout.root.name)
         with writing(layout.root):
             try:
                 made.root.mkdir(parents=True)
@@ -121,60 +213,69 @@ def _study_folder(study: Study, identity: str, results: Path) -> StudyLayout:
                     made.root.rename(layout.root)
             finally:
                 shutil.rmtree(making, ignore_errors=True)
-    known = {cell.name: cell.campaign for cell in read_plan(layout).cells}
-    if known != {cell.name: cell.campaign for cell in cells_of(study)}:
-        raise AgingError(f"{layout.root}: was made for another study file; give this one another --study ID")
-    return layout
+    folder = layout.cells / cell.name
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
-def _cell(plan: StudyPlan, number: int, file: Path) -> Cell:
-    if not 0 <= number < len(plan.cells):
-        raise AgingError(f"--cell: {file} has {len(plan.cells)} cells; give a number from 0 to {len(plan.cells) - 1}")
-    return plan.cells[number]
-
-
-def _attempts(folder: Path) -> list[tuple[Path, CampaignState]]:
-    """The attempts at a cell, the oldest first. One without a journal was killed before it began."""
-    found = []
-    for one in sorted(folder.glob("a[0-9]*")):
-        with contextlib.suppress(ResultsError):
-            found.append((one, fold(read_journal(one / "journal.jsonl"))))
-            continue
-        found.append((one, CampaignState(phase="failed")))
-    return found
-
-
-def _is_recorded(layout: StudyLayout, cell: Cell) -> bool:
-    """Whether the ledger has the result of this cell, which is written after its analysis."""
+def _done(layout: StudyLayout, cell: Cell, step: _Step, console: Console) -> CellRun:
     known = state_of(read_ledger(layout.ledger)).cells.get(cell.name)
-    return known is not None and known.result is not None
+    if known is None or known.result is None:  # its job ended after the campaign, before or in its analysis
+        from aging.app.analyze import derive  # noqa: PLC0415 - not on a host that measures
+
+        with _told(layout, cell, step) as told:
+            told.begun = True
+            derive(step.directory)
+    console.print(f"has its result: {step.directory}", soft_wrap=True)
+    return CellRun(cell, step.directory, None)
 
 
-def _host_of(directory: Path) -> str | None:
-    """The name of the host where an attempt began."""
-    try:
-        host = manifest_content(directory / "manifest.json").get("host")
-    except ResultsError:
-        return None
-    return host.get("name") if isinstance(host, dict) else None
+@dataclass(slots=True)
+class _Told:
+    """What the ledger is told of an attempt. ``begun``: it has changed, so how it ends is recorded, too."""
+
+    layout: StudyLayout
+    cell: Cell
+    step: _Step
+    begun: bool = False
+
+    def begins(self, scratch: str) -> None:
+        host = platform.node()
+        self._runs(
+            HostSeen(facts=facts(host, scratch, time.time())),
+            AttemptPlaced(cell=self.cell.name, number=self.step.number, host=host),
+        )
+
+    def resumes(self) -> None:
+        self._runs(AttemptResumed(cell=self.cell.name, number=self.step.number))
+
+    def _runs(self, *happened: StudyEvent) -> None:
+        _record(self.layout, *happened, self.seen("running", None))
+        self.begun = True
+
+    def seen(self, state: AttemptState, why: str | None) -> AttemptSeen:
+        directory = str(self.step.directory)
+        return AttemptSeen(cell=self.cell.name, number=self.step.number, state=state, directory=directory, why=why)
 
 
 @contextlib.contextmanager
-def _told(layout: StudyLayout, cell: Cell, number: int, directory: Path) -> Iterator[None]:
-    """Record in the ledger how an attempt ended, also by an error."""
+def _told(layout: StudyLayout, cell: Cell, step: _Step) -> Iterator[_Told]:
+    """Record in the ledger how an attempt ended, also by an error; nothing of one that was refused before it began."""
+    told = _Told(layout, cell, step)
     try:
-        yield
+        yield told
     except AgingError as error:
-        _record(layout, AttemptSeen(cell=cell.name, number=number, state="refused", why=str(error)))
+        if told.begun:
+            _record(layout, told.seen("refused", str(error)))
         raise
-    journal = read_journal(directory / "journal.jsonl")
-    state, why = _ended(fold(journal)), why_ended(journal, directory)
-    files = [path for path in directory.rglob("*") if path.is_file()]
+    journal = read_journal(step.directory / "journal.jsonl")
+    files = [path for path in step.directory.rglob("*") if path.is_file()]
     size = sum(path.stat().st_size for path in files)
     _record(
         layout,
-        AttemptSeen(cell=cell.name, number=number, state=state, directory=str(directory), why=why),
-        AttemptCollected(cell=cell.name, number=number, files=len(files), size=size, whole=True),
+        told.seen(_ended(fold(journal)), why_ended(journal, step.directory)),
+        AttemptCollected(cell=cell.name, number=step.number, files=len(files), size=size, whole=True),
     )
 
 
@@ -187,12 +288,8 @@ def _ended(state: CampaignState) -> AttemptState:
 
 
 def _record(layout: StudyLayout, *happened: StudyEvent) -> None:
-    """Append to the ledger, one job at a time."""
-    with writing(layout.ledger), (layout.root / "ledger.lock").open("a") as alone:
-        fcntl.flock(alone, fcntl.LOCK_EX)
-        ledger = Ledger(layout.ledger)
-        try:
-            for event in happened:
-                ledger.record(event)
-        finally:
-            ledger.close()
+    """Append to the ledger, unless the study has been begun on a cluster meanwhile: then raise AgingError."""
+    with contextlib.closing(Ledger(layout.ledger)) as ledger, ledger.alone():
+        _require_jobs(layout, state_of(read_ledger(layout.ledger)))
+        for event in happened:
+            ledger.record(event)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from aging.core.errors import InputError, StorageError
 from aging.core.parts import CLUSTER
 from aging.core.tasks import cancel_all
+from aging.store.lock import LockedError, owner_of
 from aging.study.layout import StudyLayout
 from aging.study.schema import StudyFile
 
@@ -45,14 +46,20 @@ def store_of(file: StudyFile, layout: StudyLayout) -> StudyStore | None:
 
 
 def fetched(url: str) -> Path:
-    """The local folder of a study in a store, ``results/<study>/<UTC start>``, with all that is there as a whole."""
+    """The local folder of a study in a store, ``results/<study>/<UTC start>``, with all that is there as a whole.
+
+    Raises LockedError where a process works in the local folder.
+    """
     CLUSTER.require(url)
     from aging.cluster.store import fetch  # noqa: PLC0415 - an optional part
 
     parts = [one for one in url.partition(_URL)[2].split("/") if one not in ("", ".", "..")]
     if len(parts) < 2:
         raise InputError(f"{url}: give the URL of one study, like s3://bucket/results/STUDY/20261121T011500Z")
-    return fetch(url, _LOCAL / parts[-2] / parts[-1])
+    into = _LOCAL / parts[-2] / parts[-1]
+    if (owner := owner_of(into)) is not None:
+        raise LockedError(into, owner)
+    return fetch(url, into)
 
 
 @contextlib.asynccontextmanager

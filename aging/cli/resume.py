@@ -36,9 +36,14 @@ def run(options: argparse.Namespace) -> ExitCode:
     if options.cluster is not None:
         raise AgingError(f"--cluster: {directory} is not the folder of a study; leave --cluster out")
     from aging.app.resume import resume_campaign
+    from aging.report.study.folder import study_of_copy
     from aging.store.gate import read_gate
     from aging.store.layout import Layout
 
+    if (study := study_of_copy(directory)) is not None:
+        raise AgingError(
+            f"{directory}: is the copy of an attempt, which is continued on its own host alone; aging resume {study}"
+        )
     out = console()
     given = read_gate(Layout(directory))
     if given is None:

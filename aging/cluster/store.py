@@ -175,17 +175,22 @@ class StudyStore:
     def fetch(self, into: Path) -> Path:
         """Make a study's folder of what is there as a whole; ``into`` may hold a part of it from an earlier call.
 
-        Raises ResultsError where there is no study, or where an object is not what the log says.
+        Where the ledger in ``into`` has further lines, what is there is newer, and stays. No process may write there.
+        Raises ResultsError where there is no study, where an object is not what the log says, or where the ledger in
+        ``into`` has other lines.
         """
         into.mkdir(parents=True, exist_ok=True)
         with _reaching(self.url):
             ledger = b"".join(self._log(StudyLayout(into).ledger.name))
             if not self.known:
                 raise ResultsError(f"{self.url}: no study is there; give the URL of one, with its UTC start")
+            newer = self._is_newer(StudyLayout(into).ledger, ledger)
+            files = [one for one in self.known.values() if not newer or not (into / one.path).exists()]
             with ThreadPoolExecutor(_THREADS) as threads:
-                for _ in threads.map(lambda one: self._fetch_file(one, into), self.known.values()):
+                for _ in threads.map(lambda one: self._fetch_file(one, into), files):
                     pass
-            write_whole(StudyLayout(into).ledger, ledger)
+            if not newer:
+                write_whole(StudyLayout(into).ledger, ledger)
         if not StudyLayout(into).exists:
             raise ResultsError(f"{self.url}: has files but no study.json; the study was not sent as a whole")
         return into
@@ -276,6 +281,18 @@ class StudyStore:
             if _Piece.of(piece.offset, file.read(piece.size)) != piece:
                 what = f"{self.url}: its ledger has other lines than {ledger}"
                 raise StorageError(f"{what}; fetch the study again, or give another results root")
+
+    def _is_newer(self, here: Path, ledger: bytes) -> bool:
+        """Whether the ledger that is here has all lines of this one, and more. Raises ResultsError if it has others."""
+        try:
+            content = here.read_bytes()
+        except FileNotFoundError:
+            return False
+        content = content[: content.rfind(b"\n") + 1]
+        if not (content.startswith(ledger) or ledger.startswith(content)):
+            what = f"{here}: has other lines than the ledger of {self.url}"
+            raise ResultsError(f"{what}; go on with the folder that is right, and move the local one away if it is not")
+        return len(content) > len(ledger)
 
     def _fetch_file(self, one: File, into: Path) -> None:
         path = into / _inside(one.path, self.url)

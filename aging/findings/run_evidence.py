@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,6 +16,7 @@ from aging.findings.series import Floats
 from aging.store.events import (
     ClockStepped,
     DeploymentDied,
+    DeploymentStopped,
     Event,
     HostSuspended,
     LoadDied,
@@ -47,7 +48,8 @@ class Evidence:
 
     ``window`` is the part of it that was planned for the analysis, ``measured`` how much of that was sampled under
     load. ``late`` is the 99th percentile of how late requests were sent.
-    ``restarts`` are server restarts other than rejuvenations. ``unjudged``: the process that decides whether a run is
+    ``restarts`` are server restarts other than rejuvenations, ``ordered`` those of them after the campaign had stopped
+    the server: it was interrupted, and resumed. ``unjudged``: the process that decides whether a run is
     repeated crashed.
     """
 
@@ -64,6 +66,7 @@ class Evidence:
     failed: int = 0
     late: float = 0.0
     restarts: int = 0
+    ordered: int = 0
     suspended: float = 0.0
     clock_step: float = 0.0
     other_schedule: bool = False
@@ -115,6 +118,7 @@ def evidence_of(results: Results, deployment: str, replica: int) -> Evidence:
     # Requests due while no load process ran are a gap of the harness, and no failures.
     arrived -= 0 if finished is None else unsent(results, finished, requests)
     around = [event for event in results.events if run.load_start <= event.stamp.mono <= max(end, run.load_start)]
+    restarts = _restarts(samples, events)
     planned_hash = results.manifest.schedule_hashes.get(f"{deployment}/r{replica:02d}")
     return Evidence(
         began=True,
@@ -130,7 +134,8 @@ def evidence_of(results: Results, deployment: str, replica: int) -> Evidence:
         # The last request may not have been sent before the stop.
         failed=_failure_count(requests) + max(arrived - len(requests) - 1, 0),
         late=lateness(requests),
-        restarts=_restarts(samples, events),
+        restarts=len(restarts),
+        ordered=len(restarts & _stopped(events)),
         suspended=sum(event.seconds for event in around if isinstance(event, HostSuspended)),
         clock_step=max((abs(event.seconds) for event in around if isinstance(event, ClockStepped)), default=0.0),
         other_schedule=ending == "whole" and run.driven and finished is not None and _differs(finished, planned_hash),
@@ -183,11 +188,18 @@ def _failure_count(requests: pd.DataFrame) -> int:
     return 0 if requests.empty else int(requests["status"].isin(["error", "dropped"]).sum())
 
 
-def _restarts(samples: pd.DataFrame, events: Sequence[Event]) -> int:
+def _restarts(samples: pd.DataFrame, events: Sequence[Event]) -> Set[int]:
     """Generations beyond the first that no rejuvenation has started; some actions start none."""
     seen = set(samples["generation"].unique().tolist()) if not samples.empty else {1}
     planned = {generation for span in spans_of(events) for generation in span.generations}
-    return max(len(seen - planned) - 1, 0)
+    return set(sorted(seen - planned)[1:])
+
+
+def _stopped(events: Sequence[Event]) -> Set[int]:
+    """Generations that follow one that its runner has stopped, and that had not died before."""
+    died = {event.generation for event in events if isinstance(event, DeploymentDied)}
+    stopped = {event.generation for event in events if isinstance(event, DeploymentStopped)}
+    return {generation + 1 for generation in stopped - died}
 
 
 def _differs(finished: LoadFinished | LoadDied, planned: str | None) -> bool:

@@ -92,6 +92,10 @@ def _broken(evidence: Evidence, limits: ValidityTable) -> Iterator[Note]:
         yield Note("schedule", "The request schedule differs from the planned one.")
 
 
+def _times(count: int) -> str:
+    return f"{count} time{'' if count == 1 else 's'}"
+
+
 def _short(evidence: Evidence, limits: ValidityTable) -> Iterator[Note]:
     if not evidence.began:
         return
@@ -108,8 +112,11 @@ def _short(evidence: Evidence, limits: ValidityTable) -> Iterator[Note]:
         needed = f"{share(limits.complete)} is needed"
         yield Note("gaps", f"{sampled} of the planned window was sampled; {needed}.")
     if evidence.restarts > limits.restarts:
-        times = f"{evidence.restarts} time{'' if evidence.restarts == 1 else 's'}"
-        yield Note("restarts", f"The server restarted {times} unexpectedly; each restart begins a new series.")
+        unexpected = evidence.restarts - evidence.ordered
+        told = [f"restarted {_times(unexpected)} unexpectedly"] if unexpected else []
+        if evidence.ordered:
+            told.append(f"was stopped with the campaign and started again at its resume {_times(evidence.ordered)}")
+        yield Note("restarts", f"The server {' and '.join(told)}; each restart begins a new series.")
     if evidence.suspended > limits.suspended:
         yield Note("suspended", f"The host was suspended for {evidence.suspended:.1f} s.")
     if evidence.clock_step > limits.clock_step:

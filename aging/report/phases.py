@@ -27,12 +27,22 @@ def headline(name: str, snapshot: Snapshot) -> str:
     loading = [run.state for run in snapshot.runs if run.state.load_start is not None and run.state.load_end is None]
     planned = state.planned_seconds or 0.0
     if not loading:
-        return f"{text}, {readable_duration(planned)} planned" if planned else text
+        return f"{text}{_ahead(snapshot, planned)}"
     done = max(until - (run.load_start or until) for run in loading)
     whole = max(run.planned_seconds or 0.0 for run in loading)
     of = f" of {readable_duration(planned)} planned" if planned > whole else ""
     left = f"{readable_duration(max(whole - done, 0.0))} {'' if all_watched(snapshot) else 'of load '}remaining"
     return f"{text}{of}, {left}{' in this round' if of else ''}"
+
+
+def _ahead(snapshot: Snapshot, planned: float) -> str:
+    """What is planned, while nothing is loaded: before the first load the time that has passed is no part of it."""
+    if not planned:
+        return ""
+    if any(run.state.load_start is not None for run in snapshot.runs):
+        return f", {readable_duration(planned)} planned"
+    what = "observation" if all_watched(snapshot) else "load"
+    return f" in the start, {readable_duration(planned)} of {what} to come"
 
 
 def all_watched(snapshot: Snapshot) -> bool:

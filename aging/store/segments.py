@@ -49,20 +49,17 @@ class LineFile:
         self._path = path
         with writing(path):
             self._file = io.FileIO(path, "a+")
-        self._size = self._file.seek(0, os.SEEK_END)
-        if self._size and os.pread(self._file.fileno(), 1, self._size - 1) != b"\n":  # its writer was killed
+        size = self._file.seek(0, os.SEEK_END)
+        if size and os.pread(self._file.fileno(), 1, size - 1) != b"\n":  # its writer was killed
             self.append(b"\n")
 
     def append(self, lines: bytes) -> None:
         with writing(self._path):
-            try:
-                written = self._file.write(lines)
-                if written != len(lines):
-                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            except OSError:
-                os.ftruncate(self._file.fileno(), self._size)  # takes no room
-                raise
-        self._size += len(lines)
+            written = self._file.write(lines)
+            if written != len(lines):
+                end = self._file.seek(0, os.SEEK_END)  # not as this writer knows it: another one may have appended
+                os.ftruncate(self._file.fileno(), end - written)  # takes no room
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def sync(self) -> None:
         """Return when all lines are on the disk."""

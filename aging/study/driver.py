@@ -130,7 +130,7 @@ class Head:
         self._wake.set()
 
     async def run(self) -> Outcome:
-        """Return at the end of the study. Raises StorageError if the ledger cannot be written.
+        """Return at the end of the study. Raises StorageError if the ledger cannot be written, or is gone.
 
         Where it raises, hosts without a running attempt are given back first.
         """
@@ -153,6 +153,7 @@ class Head:
             self._wake.clear()
             if self._failure is not None:
                 raise self._failure
+            self._ledger.check()  # what is decided may have an effect long before its next line
             if self.stopping and not self.state.stopping:
                 self._record(events.StudyStopping())
             if self._cluster_error is None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
@@ -13,28 +15,101 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from aging.core.errors import ResultsError, writing
+from aging.core.errors import ResultsError, StorageError, writing
 from aging.store.durable_lines import DurableLines
 from aging.study.events import KINDS, HostSeen, StudyEvent
 
+_LOCKED_SECONDS = 60.0
+"""How long another writer may take for its line; on a shared file system it may be a host that is slow."""
+
+_POLL_SECONDS = 0.02
+_TAIL_BYTES = 64 * 1024
+
+
+class LostLedgerError(StorageError):
+    """A ledger that was removed, replaced or cut while this process wrote it: its further lines would be in no file."""
+
+    def __init__(self, path: Path, what: str) -> None:
+        super().__init__(
+            f"{path}: {what} while this process wrote it, so nothing more can be recorded. What runs on hosts goes on. "
+            f"Restore {path.parent}, then: aging resume {path.parent} (of cells as jobs: the command of the job)"
+        )
+
 
 class Ledger:
-    """The only writer of ``ledger.jsonl``; an event is on the disk when :meth:`record` returns."""
+    """A writer of ``ledger.jsonl``; an event is on the disk when :meth:`record` returns.
+
+    Writers in several processes, also on hosts that share a file system, take turns: a line is written, and what a
+    killed writer left of one is cut, under a lock of the file that the kernel frees when its process ends.
+    """
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
+        """Raises StorageError."""
+        self._path = path
         self._clock = clock
-        _cut_torn_line(path)
-        self._lines = DurableLines(path)
+        self._last: tuple[int, bytes] | None = None
+        self._held = False
+        with writing(path):
+            self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        try:
+            with self.alone():
+                self._lines = DurableLines(path)
+        except BaseException:
+            os.close(self._handle)
+            raise
 
     def record(self, event: StudyEvent) -> StudyEvent:
-        """Append one event, stamped now. Raises StorageError if the reserve is full, too."""
+        """Append one event, stamped now.
+
+        Raises StorageError if the reserve is full, too, and LostLedgerError as :meth:`check` does.
+        """
         event = replace(event, wall=self._clock())
         content = (json.dumps({"event": event.KIND} | asdict(event), separators=(",", ":")) + "\n").encode()
-        self._lines.append(content)
+        with self.alone():
+            begin = os.fstat(self._handle).st_size
+            self._lines.append(content)
+            self._last = begin, content
         return event
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Be the one writer in the body, of a file that is as it was left and ends with a whole line.
+
+        So what is read in the body is true of what is recorded in it. Raises as :meth:`record` does.
+        """
+        if self._held:
+            yield
+            return
+        with writing(self._path):
+            _lock(self._path, self._handle)
+            self._held = True
+            try:
+                self.check()
+                _cut_torn_line(self._handle)
+                yield
+            finally:
+                self._held = False
+                fcntl.flock(self._handle, fcntl.LOCK_UN)
+
+    def check(self) -> None:
+        """Raise LostLedgerError unless the file still has its name, and the last line of this writer in its place."""
+        try:
+            named = self._path.stat()
+        except OSError as error:
+            raise LostLedgerError(self._path, f"was removed ({error.strerror})") from None
+        mine = os.fstat(self._handle)
+        if (named.st_dev, named.st_ino) != (mine.st_dev, mine.st_ino):
+            raise LostLedgerError(self._path, "was replaced by another file")
+        if self._last is not None:
+            begin, content = self._last
+            with writing(self._path):
+                found = os.pread(self._handle, len(content), begin)
+            if found != content:
+                raise LostLedgerError(self._path, "lost lines, or got others in their place,")
 
     def close(self) -> None:
         self._lines.close()
+        os.close(self._handle)
 
 
 class LedgerError(ResultsError):
@@ -91,12 +166,23 @@ def _reader(kind: str) -> TypeAdapter[Any]:
     return TypeAdapter(KINDS[kind])
 
 
-def _cut_torn_line(path: Path) -> None:
+def _lock(path: Path, handle: int) -> None:
+    """Wait for the other writers. Raises StorageError where one does not come to its end."""
+    deadline = time.monotonic() + _LOCKED_SECONDS
+    while True:
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        if time.monotonic() >= deadline:
+            raise StorageError(f"{path}: another process has been writing it for {_LOCKED_SECONDS:.0f} s")
+        time.sleep(_POLL_SECONDS)
+
+
+def _cut_torn_line(handle: int) -> None:
     """Remove what a killed writer left of a line: its event was never on the disk, and only a last line may be torn."""
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        return
-    if not content.endswith(b"\n"):
-        with writing(path):
-            os.truncate(path, content.rfind(b"\n") + 1)
+    size = end = os.fstat(handle).st_size
+    while end and os.pread(handle, 1, end - 1) != b"\n":
+        before = max(end - _TAIL_BYTES, 0)
+        end = before + os.pread(handle, end - before, before).rfind(b"\n") + 1
+    if end < size:
+        os.ftruncate(handle, end)

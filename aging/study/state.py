@@ -96,6 +96,11 @@ class StudyState:
     stopping: bool = False
 
     @property
+    def of_jobs(self) -> bool:
+        """Whether its cells are jobs of a batch system: there are attempts, and no process has run the whole."""
+        return self.started is None and any(cell.attempts for cell in self.cells.values())
+
+    @property
     def unstopped(self) -> Sequence[tuple[str, Attempt]]:
         """The attempts that may run now, by the name of their cell: as they were seen last, or on a host that is gone.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -87,7 +87,9 @@ def test_complete() -> None:
         ({"failed": 10_001}, "broken", "failing", "10 %"),
         ({"failed": 10_000}, "complete", None, ""),
         ({"late": 1.5}, "broken", "late", "1.5 s"),
-        ({"restarts": 1}, "short", "restarts", "1 time "),
+        ({"restarts": 1}, "short", "restarts", "1 time unexpectedly"),
+        ({"restarts": 3, "ordered": 1}, "short", "restarts", "2 times unexpectedly"),
+        ({"restarts": 1, "ordered": 1}, "short", "restarts", "at its resume 1 time"),
         ({"suspended": 3.0}, "short", "suspended", "3.0 s"),
         ({"clock_step": 3600.0}, "short", "clock", "3600 s"),
         ({"clock_step": 10.0}, "complete", None, ""),
@@ -283,6 +285,18 @@ def test_samples_without_load(tmp_path: Path, first: int | None, without: tuple[
     (run,) = validities(results)
     assert run.validity == "short"
     assert (run.measured_share or 0) * (SECONDS - 60) == pytest.approx(SECONDS - 60 - (end - begin), abs=2)
+
+
+@pytest.mark.parametrize(("ends", "ordered"), [(["stopped"], 1), (["died", "stopped"], 0), (["gone"], 0), ([], 0)])
+def test_restarts_after_an_ordered_stop(tmp_path: Path, ends: Sequence[str], ordered: int) -> None:
+    synthetic(tmp_path / "r", {"a": flat}, generations=2)
+    journal = Layout(tmp_path / "r").journal
+    lines = journal.read_text().splitlines(keepends=True)
+    run = {"wall": 0, "mono": LOAD_START + 300, "deployment": "a", "replica": 1, "generation": 1, "why": "it ended"}
+    more = [json.dumps(run | {"event": f"deployment_{end}"}) + "\n" for end in ends]
+    journal.write_text("".join([*lines[:-2], *more, *lines[-2:]]))
+    evidence = evidence_of(open_results(tmp_path / "r"), "a", 1)
+    assert (evidence.restarts, evidence.ordered) == (1, ordered)
 
 
 def test_planned_restarts(tmp_path: Path) -> None:

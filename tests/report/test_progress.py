@@ -141,6 +141,9 @@ def test_live_view(layout: Layout) -> None:
     longer = replace(snapshot, state=replace(snapshot.state, planned_seconds=216 * 3600.0))
     assert " elapsed of 216h 00m planned, " in headline("small", longer)
     assert headline("small", longer).endswith(" of load remaining in this round")
+    starting = [replace(run, state=replace(run.state, load_start=None)) for run in snapshot.runs]
+    early = replace(snapshot, runs=starting, state=replace(snapshot.state, planned_seconds=60.0))
+    assert headline("small", early).endswith(" elapsed in the start, 1m 00s of load to come")
     assert "memory 3.00 MiB (+2.00 MiB)" in "\n".join(lines("small", snapshot))
     console = Console(width=120, record=True, file=(layout.root / "out").open("w"))
     console.print(table("small", snapshot))

@@ -31,7 +31,7 @@ from aging.study.fleet import (
     Reservation,
 )
 from aging.study.layout import StudyLayout
-from aging.study.ledger import Ledger, read_ledger
+from aging.study.ledger import Ledger, LostLedgerError, read_ledger
 from aging.study.schema import HostsTable
 from aging.study.state import Fold, StudyState, fold
 from aging.study.supervision import Plan
@@ -203,6 +203,38 @@ class TestHead:
         monkeypatch.setattr(Ledger, "record", full)
         with pytest.raises(StorageError, match="no room"):
             run(layout, OneHost())
+
+    @pytest.mark.parametrize("harm", ["removed", "replaced", "cut"])
+    def test_a_ledger_that_is_lost_ends_it(self, layout: StudyLayout, harm: str) -> None:
+        """While nothing is to be recorded: an attempt that runs is not looked at for long."""
+        fleet = OneHost("running")
+        plan = Plan([Cell("c", "v", 1, {}, "", 3600.0)], HostsTable(), 2, 0.5)
+
+        async def lose(ledger: Ledger) -> None:
+            begun = asyncio.Event()
+
+            def tell(line: str) -> None:
+                if "running" in line:
+                    begun.set()
+
+            head = Head(Subject("s", plan), layout, fleet, ledger=ledger, folded=Fold(), tell=tell)
+            running = asyncio.create_task(head.run())
+            await asyncio.wait_for(begun.wait(), 60)
+            content = layout.ledger.read_bytes()
+            if harm == "cut":
+                layout.ledger.write_bytes(content[: content.rfind(b"\n", 0, -1) + 1])
+            else:
+                layout.ledger.unlink()
+                if harm == "replaced":
+                    layout.ledger.write_bytes(content)
+            left = layout.ledger.read_bytes() if layout.ledger.exists() else None
+            with pytest.raises(LostLedgerError):
+                await asyncio.wait_for(running, 60)
+            assert (layout.ledger.read_bytes() if layout.ledger.exists() else None) == left
+
+        with contextlib.closing(Ledger(layout.ledger)) as ledger:
+            asyncio.run(lose(ledger))
+        assert len(fleet.attempts) == 1  # it goes on
 
     def test_an_attempt_of_another_study_is_waited_for(self, layout: StudyLayout) -> None:
         class Busy(OneHost):

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from aging.core.errors import StorageError
 from aging.study import events
+from aging.study import ledger as ledger_module
 from aging.study.fleet import Gpu, HostFacts
-from aging.study.ledger import Ledger, LedgerError, read_ledger
+from aging.study.ledger import Ledger, LedgerError, LostLedgerError, read_ledger
 from aging.study.state import fold
 
 FACTS = HostFacts(
@@ -99,3 +106,80 @@ def test_no_ledger(tmp_path: Path, content: bytes | None) -> None:
         (tmp_path / "ledger.jsonl").write_bytes(content)
     with pytest.raises(LedgerError, match="aging analyze"):
         read_ledger(tmp_path / "ledger.jsonl")
+
+
+def placed(writer: int, number: int) -> events.AttemptPlaced:
+    return events.AttemptPlaced(cell=f"c{writer}", number=number, host="h" * 997)  # lines lie across pages
+
+
+def test_writers_take_turns(tmp_path: Path) -> None:
+    """Processes that open the ledger for a line each, beside one that keeps it open: every line is there, in turn."""
+    path = tmp_path / "ledger.jsonl"
+    program = (
+        "import sys; from pathlib import Path; from contextlib import closing; from aging.study.ledger import Ledger\n"
+        "from tests.study.test_ledger import placed\n"
+        "for number in range(40):\n"
+        "    with closing(Ledger(Path(sys.argv[1]))) as ledger:\n"
+        "        ledger.record(placed(int(sys.argv[2]), number))\n"
+    )
+    others = [subprocess.Popen([sys.executable, "-c", program, str(path), str(writer)]) for writer in (1, 2)]
+    with contextlib.closing(Ledger(path)) as ledger:
+        for number in range(40):
+            ledger.record(placed(0, number))
+        assert [one.wait() for one in others] == [0, 0]
+        ledger.check()
+    read = [one for one in read_ledger(path) if isinstance(one, events.AttemptPlaced)]
+    assert [[one.number for one in read if one.cell == f"c{writer}"] for writer in range(3)] == [[*range(40)]] * 3
+
+
+def test_a_second_writer_waits_for_the_line_of_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "ledger.jsonl"
+    monkeypatch.setattr(ledger_module, "_LOCKED_SECONDS", 0.0)
+    with contextlib.closing(Ledger(path)) as first, contextlib.closing(Ledger(path)) as second:
+        with first.alone():
+            with pytest.raises(StorageError, match="another process"):
+                second.record(EVENTS[0])
+            with pytest.raises(StorageError, match="another process"):
+                Ledger(path)
+            first.record(EVENTS[0])
+        second.record(EVENTS[1])
+    assert [type(one) for one in read_ledger(path)] == [type(one) for one in EVENTS[:2]]
+
+
+def _removed(path: Path) -> None:
+    path.unlink()
+
+
+def _folder_removed(path: Path) -> None:
+    path.rename(path.parent.parent / "away")
+    shutil.rmtree(path.parent)
+
+
+def _replaced(path: Path) -> None:
+    content = path.read_bytes()
+    path.unlink()
+    path.write_bytes(content)
+
+
+def _cut(path: Path) -> None:
+    os.truncate(path, 3)
+
+
+def _restored(path: Path) -> None:
+    path.write_bytes(b"{}\n" * 1000)
+
+
+@pytest.mark.parametrize("harm", [_removed, _folder_removed, _replaced, _cut, _restored])
+def test_a_ledger_that_is_lost_under_its_writer(tmp_path: Path, harm: Callable[[Path], None]) -> None:
+    path = tmp_path / "study" / "ledger.jsonl"
+    path.parent.mkdir()
+    with contextlib.closing(Ledger(path)) as ledger:
+        ledger.record(EVENTS[0])
+        ledger.check()
+        harm(path)
+        with pytest.raises(LostLedgerError):
+            ledger.check()
+        before = path.read_bytes() if path.exists() else None
+        with pytest.raises(LostLedgerError):
+            ledger.record(EVENTS[1])
+        assert (path.read_bytes() if path.exists() else None) == before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,8 +14,10 @@ pytest.importorskip("fsspec")
 
 import fsspec
 
+from aging.app.study_store import fetched
 from aging.cluster.store import Sent, StudyStore, fetch, is_url, study_url
 from aging.core.errors import InputError, MissingPartError, ResultsError, StorageError
+from aging.store.lock import Lock, LockedError
 
 SEALED = "cells/c-1/a01/leak/r01/process/20261121T01.parquet"
 
@@ -80,6 +83,40 @@ def test_a_fetched_study_is_continued(url: str, study: Path, tmp_path: Path) -> 
         ledger.write('{"kind": "study_ended"}\n')
     assert store.push(back).files == 1
     assert fetch(url, tmp_path / "third").joinpath("ledger.jsonl").read_text().count("\n") == 2
+
+
+def test_a_fetch_takes_nothing_from_a_newer_folder(url: str, study: Path, tmp_path: Path) -> None:
+    """What a store did not take is here alone."""
+    StudyStore.open(url).push(study)
+    back = fetch(url, tmp_path / "back")
+    with (back / "ledger.jsonl").open("a") as ledger:
+        ledger.write('{"kind": "attempt_collected"}\n')
+    (back / SEALED).write_bytes(b"collected since")
+    (back / "study.json").unlink()
+    expected = contents(back) | {"study.json": b"{}"}
+    assert contents(fetch(url, back)) == expected
+
+
+def test_a_fetch_over_another_ledger_is_refused(url: str, study: Path, tmp_path: Path) -> None:
+    StudyStore.open(url).push(study)
+    back = fetch(url, tmp_path / "back")
+    (back / "ledger.jsonl").write_text('{"kind": "other"}\n')
+    before = contents(back)
+    with pytest.raises(ResultsError, match="other lines"):
+        fetch(url, back)
+    assert contents(back) == before
+
+
+def test_a_folder_in_which_a_process_works_is_not_fetched(
+    url: str, study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    StudyStore.open(url).push(study)
+    monkeypatch.chdir(tmp_path)
+    back = fetched(url)
+    (back / "ledger.jsonl").write_text("")
+    with contextlib.closing(Lock.take(back, "study")), pytest.raises(LockedError):
+        fetched(url)
+    assert (back / "ledger.jsonl").read_text() == ""
 
 
 def test_two_processes_of_one_study_are_refused(url: str, study: Path) -> None:

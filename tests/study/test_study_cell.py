@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import re
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Callable
@@ -12,8 +15,15 @@ from pathlib import Path
 
 import pytest
 
+from aging.runner.catalogue import Catalogue
 from aging.store.journal import read_journal
-from aging.study.ledger import read_ledger
+from aging.store.lock import Lock
+from aging.study import events
+from aging.study.fleet import AttemptState
+from aging.study.layout import StudyLayout
+from aging.study.ledger import Ledger, read_ledger
+from aging.study.load import load_study
+from aging.study.plan_file import read_plan, write_plan
 from aging.study.state import fold
 from tests.conftest import Aging, unused_port, wait_for, write_campaign
 
@@ -35,6 +45,18 @@ def study(tmp_path: Path) -> Callable[..., Path]:
 
 def root(folder: Path) -> Path:
     return folder / "results" / "s" / "7"
+
+
+def made(file: Path, folder: Path) -> StudyLayout:
+    """The study's folder as the first job makes it."""
+    layout = StudyLayout(root(folder))
+    layout.cells.mkdir(parents=True)
+    write_plan(layout, load_study(file, Catalogue.discovered().kinds()))
+    return layout
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 class TestOptions:
@@ -125,11 +147,9 @@ class TestCell:
         assert kinds[-1] == "campaign_completed"
 
     @pytest.mark.thorough
-    def test_an_attempt_of_another_host(
-        self, cli: Aging, aging: Aging, study: Callable[..., Path], tmp_path: Path
-    ) -> None:
+    def test_an_attempt_of_another_host(self, aging: Aging, study: Callable[..., Path], tmp_path: Path) -> None:
         file = study()
-        assert cli("run", file, "--cell", "9", "--study", "7").returncode == 2  # it made the study's folder
+        made(file, tmp_path)
         plan = json.loads((root(tmp_path) / "study.json").read_text())
         begun = root(tmp_path) / "cells" / plan["cells"][0]["name"] / "a01"
         begun.mkdir(parents=True)
@@ -143,7 +163,7 @@ class TestCell:
 
     def test_attempts_are_used_up(self, cli: Aging, study: Callable[..., Path], tmp_path: Path) -> None:
         file = study()
-        cli("run", file, "--cell", "9", "--study", "7")
+        made(file, tmp_path)
         plan = json.loads((root(tmp_path) / "study.json").read_text())
         for number in 1, 2:
             (root(tmp_path) / "cells" / plan["cells"][0]["name"] / f"a0{number}").mkdir(parents=True)
@@ -151,24 +171,123 @@ class TestCell:
         assert done.returncode == 3
         assert plan["cells"][0]["name"] in done.stderr
 
-    def test_another_study_file(self, cli: Aging, study: Callable[..., Path]) -> None:
+    @pytest.mark.parametrize(
+        ("asked", "named"),
+        [
+            (STUDY.replace("replicates = 2", "replicates = 3"), "replicates"),
+            (STUDY + "seed = 7\n", "seed"),
+            (STUDY.replace("attempts = 2", "attempts = 5"), "attempts"),
+            (STUDY + "[matrix]\nseed = [1, 2]\n", "campaign"),
+        ],
+    )
+    def test_another_study_file(
+        self, cli: Aging, study: Callable[..., Path], tmp_path: Path, asked: str, named: str
+    ) -> None:
         file = study()
-        cli("run", file, "--cell", "9", "--study", "7")
-        file.write_text(STUDY.replace("replicates = 2", "replicates = 3"))
+        made(file, tmp_path)
+        before = contents(root(tmp_path))
+        file.write_text(asked)
         done = cli("run", file, "--cell", "0", "--study", "7")
         assert done.returncode == 2
         assert "--study" in done.stderr
+        assert named in done.stderr
+        assert contents(root(tmp_path)) == before
 
+    def test_a_campaign_file(self, cli: Aging, study: Callable[..., Path], tmp_path: Path) -> None:
+        done = cli("run", study().with_name("small.toml"), "--cell", "0", "--study", "7")
+        assert done.returncode == 2
+        assert "study file" in done.stderr
+        assert "mistakes" not in done.stderr
+        assert not (tmp_path / "results").exists()
+
+    @pytest.mark.parametrize("cell", ["9", "0"])
+    def test_a_refusal_writes_nothing(self, cli: Aging, study: Callable[..., Path], tmp_path: Path, cell: str) -> None:
+        """Of a cell that there is not, and of a cell whose port is taken."""
+        file = study()
+        campaign = file.with_name("small.toml")
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = int(re.findall(r"port = (\d+)", campaign.read_text())[0])
+            campaign.write_text(campaign.read_text().replace(str(port), str(taken.getsockname()[1])))
+            assert cli("run", file, "--cell", cell, "--study", "7").returncode == 2
+        assert not (tmp_path / "results").exists()
+
+
+class TestStudyOfACluster:
+    """The folder of a head is none of jobs, and the other way round; neither changes the other's."""
+
+    @pytest.fixture
+    def layout(self, study: Callable[..., Path], tmp_path: Path) -> StudyLayout:
+        return made(study(), tmp_path)
+
+    def record(self, layout: StudyLayout, *happened: events.StudyEvent) -> str:
+        with contextlib.closing(Ledger(layout.ledger)) as ledger:
+            for event in happened:
+                ledger.record(event)
+        return read_plan(layout).cells[0].name
+
+    def cell(self, cli: Aging, tmp_path: Path) -> str:
+        before = contents(root(tmp_path))
+        done = cli("run", tmp_path / "files" / "study.toml", "--cell", "0", "--study", "7")
+        assert done.returncode == 2
+        assert contents(root(tmp_path)) == before
+        return done.stderr
+
+    def test_a_head_runs_it(self, cli: Aging, layout: StudyLayout, tmp_path: Path) -> None:
+        with contextlib.closing(Lock.take(layout.root, "study")):
+            assert str(os.getpid()) in self.cell(cli, tmp_path)
+
+    def test_begun_on_a_cluster(self, cli: Aging, layout: StudyLayout, tmp_path: Path) -> None:
+        self.record(layout, events.StudyStarted(pid=1, cluster="c:6379"))
+        assert f"aging resume {layout.root}" in self.cell(cli, tmp_path)
+
+    @pytest.mark.parametrize("command", ["resume", "stop"])
+    def test_cells_are_jobs(self, cli: Aging, layout: StudyLayout, command: str) -> None:
+        name = read_plan(layout).cells[0].name
+        self.record(layout, events.AttemptPlaced(cell=name, number=1, host="h"))
+        (layout.cells / name).mkdir()
+        before = contents(layout.root)
+        with contextlib.closing(Lock.take(layout.cells / name, "runner")):
+            done = cli(command, layout.root, "--cluster", "127.0.0.1:1")
+            assert str(os.getpid()) in done.stderr
+        assert (done.returncode, "--cell" in done.stderr) == (2, True)
+        assert {path: one for path, one in contents(layout.root).items() if path.name != "lock"} == before
+
+    def test_a_collected_copy_is_not_continued(self, cli: Aging, layout: StudyLayout) -> None:
+        name = read_plan(layout).cells[0].name
+        self.record(layout, events.StudyStarted(pid=1, cluster="c:6379"))
+        copy = layout.attempt(name, 1)
+        copy.mkdir(parents=True)
+        done = cli("resume", copy)
+        assert (done.returncode, f"aging resume {layout.root}" in done.stderr) == (2, True)
+
+    @pytest.mark.parametrize("state", ["absent", "running"])
+    def test_status_of_a_job(self, cli: Aging, layout: StudyLayout, state: AttemptState) -> None:
+        name = read_plan(layout).cells[0].name
+        seen = events.AttemptSeen(cell=name, number=1, state=state)
+        self.record(layout, events.AttemptPlaced(cell=name, number=1, host="h"), seen)
+        (layout.cells / name).mkdir()
+
+        def status() -> str:
+            cells = json.loads(cli("status", layout.root, "--json").stdout)["cells"]
+            return str(next(one["status"] for one in cells if one["cell"] == name))
+
+        with contextlib.closing(Lock.take(layout.cells / name, "runner")):
+            assert status() == "running"
+        assert status() == "abandoned"
+
+
+class TestJobs:
     @pytest.mark.thorough
     def test_several_jobs_at_once(
         self, start_aging: Callable[..., subprocess.Popen[str]], study: Callable[..., Path], tmp_path: Path
     ) -> None:
-        """All but one find the folder made, or lose the race for it; none fails for it."""
+        """Of two jobs of a cell one runs it; a job of another cell finds the folder made, or loses the race for it."""
         file = study()
-        jobs = [start_aging("run", file, "--cell", str(number), "--study", "7") for number in (7, 8, 9)]
-        for job in jobs:
-            assert job.wait() == 2
-            assert job.stdout is not None
-            assert "0 to 1" in job.stdout.read()
+        campaign = file.with_name("small.toml")
+        campaign.write_text(re.sub(r"(?m)^port = .*\n", "", campaign.read_text()))
+        jobs = [start_aging("run", file, "--cell", number, "--study", "7") for number in ("0", "0", "1")]
+        assert sorted(job.wait() for job in jobs) == [0, 0, 2]
+        cells = fold(read_ledger(root(tmp_path) / "ledger.jsonl")).cells.values()
+        assert [(len(cell.attempts), cell.counts) for cell in cells] == [(1, 1), (1, 1)]
         assert [path.name for path in root(tmp_path).parent.iterdir()] == ["7"]
         assert (root(tmp_path) / "study.json").is_file()

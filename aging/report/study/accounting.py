@@ -272,7 +272,7 @@ def _sentence(rows: Sequence[CellRow], state: StudyState, runner: int | None, sh
     if not missing:
         return f"All {total} {noun} a result." if total != 1 else "The cell has a result."
     whole = f"{total - len(missing)} of {total} {noun} a result"
-    if state.outcome is None and runner is not None:
+    if state.outcome is None and (runner is not None or state.of_jobs):
         return f"{'; '.join(filter(None, [whole, *_under_way(missing), short]))}."
     rest = len(missing) - _NAMED
     more = [f"{rest} more {'has' if rest == 1 else 'have'} none"] if rest > 0 else []
