@@ -11,9 +11,10 @@ import contextlib
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Literal
 
-from aging.core.errors import AgingError, StorageError
+from aging.core.errors import AgingError, ExitCode, StorageError
 from aging.core.package_code import ChangedCodeError
 from aging.core.tasks import cancel_all
 from aging.study import commands, events
@@ -32,7 +33,7 @@ from aging.study.fleet import (
     Reservation,
 )
 from aging.study.layout import StudyLayout
-from aging.study.ledger import Ledger
+from aging.study.ledger import Ledger, LostLedgerError
 from aging.study.reservations import give_back
 from aging.study.state import Attempt, CellState, Fold, HostState, StudyState
 from aging.study.supervision import Inspected, Plan, Sight, View, decide
@@ -63,6 +64,20 @@ class Subject:
     id: str
     plan: Plan
     files: Mapping[str, bytes] = field(default_factory=dict)
+
+
+class GoneError(AgingError):
+    """The folder of a study was removed, moved or replaced under the process that runs it."""
+
+    exit_code = ExitCode.INCONCLUSIVE
+
+    def __init__(self, ledger: Path, what: str, cluster: str | None, study: str) -> None:
+        super().__init__(
+            f"{ledger}: {what}, so this process ends; cells that run go on. Where the folder of the study was moved: "
+            "aging resume NEWDIR; where its results are a URL: aging resume URL. Else, to stop its cells and give "
+            f"their hosts back: aging stop --cluster {cluster or 'ADDRESS'} --study {study} --drain; their files stay "
+            "on the hosts"
+        )
 
 
 class Head:
@@ -125,7 +140,8 @@ class Head:
     async def run(self) -> Outcome:
         """Return at the end of the study. Raises StorageError if the ledger cannot be written.
 
-        Where it raises, hosts without a running attempt are given back first.
+        Raises GoneError if the study's folder is gone or was replaced. Where it raises, hosts without a running
+        attempt are given back first.
         """
         watching = asyncio.create_task(self._watch())
         watching.add_done_callback(self._failed)
@@ -133,6 +149,8 @@ class Head:
         try:
             outcome = await self._run()
             ended = True
+        except LostLedgerError as error:
+            raise GoneError(self._layout.ledger, error.what, self.state.cluster, self._subject.id) from None
         finally:
             starting = self._starting()
             await cancel_all([watching, *self._tasks])
@@ -144,6 +162,7 @@ class Head:
     async def _run(self) -> Outcome:
         while not self._abandoned:
             self._wake.clear()
+            self._ledger.check()
             if self._failure is not None:
                 raise self._failure
             if self.stopping and not self.state.stopping:
@@ -321,6 +340,7 @@ class Head:
             case commands.Collect():
                 await self._collect(command)
             case commands.Discard(node=node, attempt=at):
+                self._ledger.check()  # else the only copy of its files would be removed
                 await self._fleet.discard(node, self._key(at), self._scratch)
                 self._discarded(node.host, at)
             case commands.Release(attempt=at):
@@ -376,6 +396,7 @@ class Head:
         at, node = command.attempt, command.node
         sight = self._view.seen[at]
         folder = self._layout.attempt(at.cell, at.number)
+        self._ledger.check()  # else it would be made again, without its ledger
         try:
             got = await collect(
                 folder,
@@ -409,9 +430,14 @@ class Head:
 
     def _saw(self, node: Node, look: Look) -> None:
         at = AttemptId(look.key.cell, look.key.number)
+        first = at not in self._view.seen
         self._view = replace(self._view, seen={**self._view.seen, at: Sight(node.node, self._clock(), look)})
         one = self._attempt(at)
-        if one is None or (one.state, one.why, *one.devices) == (look.state, look.why, *look.devices):
+        if one is None:
+            return
+        if (one.state, one.why, *one.devices) == (look.state, look.why, *look.devices):
+            if first and look.state != "absent":
+                self._tell(f"{at.cell}: attempt {at.number} is {look.state} on {one.host}, as before")
             return
         if look.state == "absent" and one.state != "absent":
             return  # what it was stays known

@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from aging.core.errors import ResultsError, writing
+from aging.core.errors import ResultsError, StorageError, writing
 from aging.store.durable_lines import DurableLines
 from aging.study.events import KINDS, HostSeen, StudyEvent
 
@@ -22,19 +22,42 @@ class Ledger:
     """The only writer of ``ledger.jsonl``; an event is on the disk when :meth:`record` returns."""
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
+        self._path = path
         self._clock = clock
         _cut_torn_line(path)
         self._lines = DurableLines(path)
+        with writing(path):
+            self._file = path.stat()
 
     def record(self, event: StudyEvent) -> StudyEvent:
-        """Append one event, stamped now. Raises StorageError if the reserve is full, too."""
+        """Append one event, stamped now. Raises StorageError if the reserve is full, too, and LostLedgerError."""
+        self.check()
         event = replace(event, wall=self._clock())
         content = (json.dumps({"event": event.KIND} | asdict(event), separators=(",", ":")) + "\n").encode()
         self._lines.append(content)
         return event
 
+    def check(self) -> None:
+        """Raise LostLedgerError if its path is gone or has another file: what is written then is kept by no one."""
+        try:
+            found = self._path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            raise LostLedgerError(self._path, "was removed or moved") from None
+        except OSError:  # a file system that does not answer now says nothing of the file
+            return
+        if not os.path.samestat(found, self._file):
+            raise LostLedgerError(self._path, "was replaced by another file")
+
     def close(self) -> None:
         self._lines.close()
+
+
+class LostLedgerError(StorageError):
+    """A ledger that was removed or replaced while this process wrote it: its further lines would be in no file."""
+
+    def __init__(self, path: Path, what: str) -> None:
+        self.what = what
+        super().__init__(f"{path}: {what} while this process wrote it, so nothing more can be recorded here")
 
 
 class LedgerError(ResultsError):

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from aging.app.study import StudyRun, run_study, stop_study, study_of
+from aging.app.study import StudyRun, resume_study, run_study, stop_study, study_of
 from aging.core.errors import AgingError, ExitCode, InconclusiveError
 from aging.study import driver
 from aging.study.fleet import AttemptKey, HostFacts, Node, Reservation
@@ -20,7 +20,7 @@ from aging.study.plan_file import read_plan
 from aging.study.roll_call import roll_call
 from aging.study.schema import HostsTable
 from tests.conftest import write_campaign
-from tests.report.study.studies import made
+from tests.report.study.studies import HOSTS, made
 from tests.study.test_head import OneHost
 
 
@@ -145,3 +145,34 @@ class Silent:
 
     def update(self, *_: object, **__: object) -> None:
         pass
+
+
+class TestResume:
+    @pytest.mark.parametrize("findings", [True, False])
+    def test_of_a_finished_study(self, tmp_path: Path, findings: bool) -> None:
+        """Every cell has a result, so a loop that tries again until exit 0 ends. No cluster is asked."""
+        root = made(tmp_path, complete=True)
+        if findings:
+            (root / "findings.json").write_text("{}")
+        before, out = (root / "ledger.jsonl").read_bytes(), io.StringIO()
+        run = resume_study(root, None, Console(file=out, width=200), refuse)
+        assert (run.outcome, run.exit_code) == ("completed", ExitCode.DONE)
+        assert "nothing is left to do" in out.getvalue()
+        assert ("aging analyze" in out.getvalue()) == (not findings)
+        assert (root / "ledger.jsonl").read_bytes() == before
+
+    def test_the_hosts_that_are_asked_are_named_first(self, root: Path) -> None:
+        out = io.StringIO()
+        with pytest.raises(AgingError, match="no cluster"):
+            resume_study(root, None, Console(file=out, width=200), none)
+        asked = next(line for line in out.getvalue().splitlines() if "asks" in line)
+        assert HOSTS[-1] in asked
+        assert "c," not in asked  # its cells have results
+
+
+async def none(address: str) -> Cluster:
+    raise AgingError(f"no cluster at {address}")
+
+
+async def refuse(_: str) -> Cluster:
+    raise AssertionError("a cluster is asked")
