@@ -450,11 +450,10 @@ class TestFolderGone:
 
 def test_a_next_head_says_what_it_finds(layout: StudyLayout) -> None:
     """An attempt in the state in which it was: nothing is written, and all the same it is said."""
-    cell = {"cell": "c", "number": 1}
     with contextlib.closing(Ledger(layout.ledger)) as ledger:
         ledger.record(events.HostSeen(facts=facts("a", "disk")))
-        ledger.record(events.AttemptPlaced(**cell, host="a"))
-        ledger.record(events.AttemptSeen(**cell, state="halted"))
+        ledger.record(events.AttemptPlaced(cell="c", number=1, host="a"))
+        ledger.record(events.AttemptSeen(cell="c", number=1, state="halted"))
     fleet, told = OneHost(), list[str]()
     key = AttemptKey("s", "c", 1)
     fleet.attempts[key] = Look(key, "halted", sealed=(FILE,))
