@@ -13,7 +13,8 @@ import pytest
 from rich.console import Console
 
 from aging.app.study import StudyRun, resume_study, run_study, stop_study, study_of
-from aging.core.errors import AgingError, ExitCode, InconclusiveError
+from aging.app.study_store import results_folder
+from aging.core.errors import AgingError, ExitCode, InconclusiveError, InputError
 from aging.study import driver
 from aging.study.fleet import AttemptKey, HostFacts, Node, Reservation
 from aging.study.plan_file import read_plan
@@ -176,3 +177,12 @@ async def none(address: str) -> Cluster:
 
 async def refuse(_: str) -> Cluster:
     raise AssertionError("a cluster is asked")
+
+
+def test_a_url_is_no_folder_of_results(tmp_path: Path) -> None:
+    write_campaign(tmp_path, 8101, 8102, duration="4s", warmup="1s")
+    (tmp_path / "study.toml").write_text('name = "s"\ncampaign = "small.toml"\n')
+    study = study_of(tmp_path / "study.toml", None)
+    with pytest.raises(InputError, match="s3://bucket/folder"):
+        results_folder(study.file, tmp_path, Path("s3://bucket/folder"))
+    assert results_folder(study.file, tmp_path, Path("a/b:c")) == Path("a/b:c")
