@@ -11,7 +11,6 @@ import contextlib
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Literal
 
 from aging.core.errors import AgingError, ExitCode, StorageError
@@ -71,12 +70,11 @@ class GoneError(AgingError):
 
     exit_code = ExitCode.INCONCLUSIVE
 
-    def __init__(self, ledger: Path, what: str, cluster: str | None, study: str) -> None:
+    def __init__(self, lost: LostLedgerError, cluster: str | None, study: str) -> None:
         super().__init__(
-            f"{ledger}: {what}, so this process ends; cells that run go on. Where the folder of the study was moved: "
-            "aging resume NEWDIR; where its results are a URL: aging resume URL. Else, to stop its cells and give "
-            f"their hosts back: aging stop --cluster {cluster or 'ADDRESS'} --study {study} --drain; their files stay "
-            "on the hosts"
+            f"{lost}. The process of the study ends; cells that run go on. Where its folder was moved: aging resume "
+            "NEWDIR; where its results are a URL: aging resume URL. Else, to stop its cells and give their hosts back: "
+            f"aging stop --cluster {cluster or 'ADDRESS'} --study {study} --drain; their files stay on the hosts"
         )
 
 
@@ -150,7 +148,7 @@ class Head:
             outcome = await self._run()
             ended = True
         except LostLedgerError as error:
-            raise GoneError(self._layout.ledger, error.what, self.state.cluster, self._subject.id) from None
+            raise GoneError(error, self.state.cluster, self._subject.id) from None
         finally:
             starting = self._starting()
             await cancel_all([watching, *self._tasks])

@@ -56,7 +56,6 @@ class LostLedgerError(StorageError):
     """A ledger that was removed or replaced while this process wrote it: its further lines would be in no file."""
 
     def __init__(self, path: Path, what: str) -> None:
-        self.what = what
         super().__init__(f"{path}: {what} while this process wrote it, so nothing more can be recorded here")
 
 
