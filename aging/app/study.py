@@ -45,6 +45,7 @@ _ANALYSIS = "aging.app.study_analysis:analyze"
 _REFRESH_SECONDS = 1.0
 _PLAIN_SECONDS = 600.0
 _POLL_SECONDS = 0.2
+_MOST_NAMED = 12
 
 EXIT_CODES: dict[Outcome, ExitCode] = {
     "completed": ExitCode.DONE,
@@ -144,16 +145,18 @@ def resume_study(
 ) -> StudyRun:
     """Continue a study whose head has ended, on the cluster that it ran on or on the one at ``address``.
 
-    ``stopping``: only to stop its cells. Raises ResultsError, LockedError, and AgingError if nothing is left to do or
-    no cluster answers.
+    ``stopping``: only to stop its cells. Of a study whose every cell has a result, only that is said. Raises
+    ResultsError, LockedError, and AgingError if no cluster answers.
     """
     layout = StudyLayout(directory)
     plan = read_plan(layout)
     state = state_of(layout)
     _refuse_jobs(directory, state)
-    if not stopping and not (left := account_of(layout, plan).missing):
+    account = account_of(layout, plan)
+    if not stopping and not account.missing:
         done = f"{directory}: every cell has a result; nothing is left to do"
-        raise AgingError(done if layout.findings.exists() else f"{done} but its findings: aging analyze {directory}")
+        _teller(console)(done if layout.findings.exists() else f"{done} but its findings: aging analyze {directory}")
+        return StudyRun("completed", layout, account, address or state.cluster or "")
     if (owner := owner_of(directory)) is not None:
         raise LockedError(directory, owner)
     where = address or state.cluster
@@ -162,12 +165,14 @@ def resume_study(
 
     store = store_of(plan.file, layout)
 
+    if not stopping:
+        console.print(f"resumes: {directory} ({len(account.missing)} of {len(plan.cells)} cells)", soft_wrap=True)
+    if asked := _asked(state):
+        _teller(console)(f"asks the cluster at {where}, then these hosts; that may take a minute or two: {asked}")
+
     async def go() -> StudyRun:
-        async with _connected(connect, where) as fleet:
-            if not stopping:
-                console.print(f"resumes: {directory} ({len(left)} of {len(plan.cells)} cells)", soft_wrap=True)
-            async with mirrored(store, layout.root, _teller(console)):
-                return await _run(layout, plan, fleet, where, console=console, stopping=stopping)
+        async with _connected(connect, where) as fleet, mirrored(store, layout.root, _teller(console)):
+            return await _run(layout, plan, fleet, where, console=console, stopping=stopping)
 
     return _concluded(asyncio.run(go()), console, stopping=stopping)
 
@@ -220,6 +225,14 @@ def _stop_head(directory: Path, owner: Owner) -> Iterator[str]:
     while is_running(owner.identity):
         time.sleep(_POLL_SECONDS)
     yield "The process of the study has ended."
+
+
+def _asked(state: StudyState) -> str:
+    """The hosts whose attempts may go on, by name; of many the first ones."""
+    cells = (cell for cell in state.cells.values() if cell.result is None)
+    hosts = sorted({one.host for cell in cells for one in cell.attempts if one.live})
+    more = len(hosts) - _MOST_NAMED
+    return ", ".join(hosts[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _unstopped(state: StudyState) -> Sequence[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,12 +20,21 @@ if TYPE_CHECKING:
     from aging.cluster.store import StudyStore
 
 _URL = "://"
+_PATH_OF_URL = re.compile(r"([a-z][a-z0-9]+):/(.*)")
 _PAUSE_SECONDS = 10.0
 _LOCAL = Path("results")
 
 
 def results_folder(file: StudyFile, beside: Path, given: Path | None) -> Path:
-    """The local folder of results: as ``given``, else that of the study file, relative to it, else ``results``."""
+    """The local folder of results: as ``given``, else that of the study file, relative to it, else ``results``.
+
+    Raises InputError for a URL that is ``given``, which as a path has one slash.
+    """
+    if given is not None and (url := _PATH_OF_URL.match(str(given))):
+        where = f"{url[1]}://{url[2]}"
+        raise InputError(
+            f"--results {where}: is a folder of this machine; name a store in the study file: results = {where!r}"
+        )
     if given is not None:
         return given
     if file.results is None or _URL in file.results:

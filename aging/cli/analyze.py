@@ -108,11 +108,13 @@ def _study(root: Path, question: Question, options: argparse.Namespace) -> ExitC
     from aging.app.study_analysis import conclude, counting, written
     from aging.report.study.findings_text import show
     from aging.study.layout import StudyLayout
+    from aging.study.plan_file import read_plan
 
     out, layout = console(), StudyLayout(root)
     if question.given:
         cells = layout.cells / "**"
         raise InputError(f"{root}: a study is analyzed with its own settings; for others: aging analyze '{cells}'")
+    read_plan(layout)  # a folder that is none is named first
     counted = counting(layout)
     failed: dict[str, str] = {}
     for cell, one in zip(counted, each(list(counted.values()), question, options.cluster), strict=True):

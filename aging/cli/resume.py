@@ -6,7 +6,8 @@ An observation is judged by the --fail that it began with.
 
 Of a study every cell without a result is continued: adopted where it runs, resumed where its runner is gone, begun
 again where its host is lost. It runs on the cluster that it ran on before, or on the one of --cluster. The URL of a
-study in a store (s3://bucket/results/STUDY/START) is fetched to results/STUDY/START first.
+study in a store (s3://bucket/results/STUDY/START) is fetched to results/STUDY/START first. Exit 0 once every cell of
+the study has a result, also where nothing was left to do.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ written before the group is made. Which drivers are connected is in Ray's table 
 from __future__ import annotations
 
 import json
+import os
 import re
 import time
 from collections.abc import Mapping, Sequence
@@ -26,12 +27,16 @@ _NAME = re.compile(r"(?P<study>[^/]+/[^/]+|[^/]+)/(?P<cell>[^/]+)/a(?P<number>\d
 
 @dataclass(frozen=True, slots=True)
 class _Note:
-    """``job`` is Ray's id of the driver that reserved it, or that has taken it over."""
+    """``job`` is Ray's id of the driver that reserved it, or that has taken it over; ``pid`` the study's process.
+
+    The driver is a child of that process: ended alone, it would be started again.
+    """
 
     host: str
     since: float
     scratch: str
     job: str
+    pid: int | None = None
 
 
 def group_name(key: AttemptKey) -> str:
@@ -41,14 +46,14 @@ def group_name(key: AttemptKey) -> str:
 
 def note(name: str, host: str, scratch: str) -> None:
     """Note a reservation of this process, now."""
-    _write(name, _Note(host, time.time(), scratch, _own_job()))
+    _write(name, _Note(host, time.time(), scratch, _own_job(), os.getppid()))
 
 
 def renew(name: str) -> None:
     """Note that a reservation is this process's now."""
     known = _read(name)
     if known is not None and known.job != (job := _own_job()):
-        _write(name, replace(known, job=job))
+        _write(name, replace(known, job=job, pid=os.getppid()))
 
 
 def forget(name: str) -> None:
@@ -77,7 +82,8 @@ def held(nodes: Mapping[str, str]) -> Sequence[Held]:
                 float(resources.get("GPU", 0.0)),
                 None if known is None else known.since,
                 None if known is None else known.scratch,
-                None if known is None else connected.get(known.job),
+                run_from := None if known is None else connected.get(known.job),
+                known.pid if known is not None and run_from is not None else None,
             )
         )
     return sorted(found, key=lambda one: (one.key.study, one.key.cell, one.key.number))

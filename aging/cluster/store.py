@@ -38,9 +38,9 @@ import fsspec
 from aging.core.errors import InputError, MissingPartError, ResultsError, StorageError
 from aging.core.whole_file import write_whole
 from aging.study.fleet import File
-from aging.study.layout import StudyLayout
+from aging.study.layout import STORE_LOG, StudyLayout
 
-_LOG, _PART, _INDEX = ".log", ".part", ".store.jsonl"
+_PART, _INDEX = ".part", ".store.jsonl"
 _CHUNK = 4 << 20
 _THREADS = 16
 """Files under way at a time: a store answers after 10 to 100 ms, whatever the size."""
@@ -228,7 +228,7 @@ class StudyStore:
     def _append(self, log: str, offset: int, content: bytes) -> None:
         """Add a piece to a log. Raises StorageError where another process has added one there."""
         piece = _Piece.of(offset, content)
-        folder = f"{self.base}/{_LOG}/{log}"
+        folder = f"{self.base}/{STORE_LOG}/{log}"
         self.system.invalidate_cache(folder)
         for other in self._pieces(log):
             if other.offset <= offset < other.end and other != piece and self._content(log, other) is not None:
@@ -258,7 +258,7 @@ class StudyStore:
 
     def _pieces(self, log: str) -> Sequence[_Piece]:
         try:
-            names = self.system.ls(f"{self.base}/{_LOG}/{log}", detail=False)
+            names = self.system.ls(f"{self.base}/{STORE_LOG}/{log}", detail=False)
         except FileNotFoundError:
             return ()
         return [piece for name in names if (piece := _Piece.named(PurePosixPath(name).name)) is not None]
@@ -266,7 +266,7 @@ class StudyStore:
     def _content(self, log: str, piece: _Piece) -> bytes | None:
         """The bytes of a piece; None where they are not all there."""
         try:
-            content: bytes = self.system.cat_file(f"{self.base}/{_LOG}/{log}/{piece.name}")
+            content: bytes = self.system.cat_file(f"{self.base}/{STORE_LOG}/{log}/{piece.name}")
         except FileNotFoundError:
             return None
         return content if _Piece.of(piece.offset, content) == piece else None

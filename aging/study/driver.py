@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from aging.core.errors import AgingError, StorageError
+from aging.core.errors import AgingError, ExitCode, StorageError
 from aging.core.package_code import ChangedCodeError
 from aging.core.tasks import cancel_all
 from aging.study import commands, events
@@ -33,7 +33,7 @@ from aging.study.fleet import (
     said_of,
 )
 from aging.study.layout import StudyLayout
-from aging.study.ledger import Ledger
+from aging.study.ledger import Ledger, LostLedgerError
 from aging.study.reservations import give_back
 from aging.study.shared_machines import machine_note, shared_machines
 from aging.study.shortage import shortage
@@ -66,6 +66,19 @@ class Subject:
     id: str
     plan: Plan
     files: Mapping[str, bytes] = field(default_factory=dict)
+
+
+class GoneError(AgingError):
+    """The folder of a study was removed, moved or replaced under the process that runs it."""
+
+    exit_code = ExitCode.INCONCLUSIVE
+
+    def __init__(self, lost: LostLedgerError, cluster: str | None, study: str) -> None:
+        super().__init__(
+            f"{lost}. The process of the study ends; cells that run go on. Where its folder was moved: aging resume "
+            "NEWDIR; where its results are a URL: aging resume URL. Else, to stop its cells and give their hosts back: "
+            f"aging stop --cluster {cluster or 'ADDRESS'} --study {study} --drain; their files stay on the hosts"
+        )
 
 
 class Head:
@@ -132,7 +145,8 @@ class Head:
     async def run(self) -> Outcome:
         """Return at the end of the study. Raises StorageError if the ledger cannot be written, or is gone.
 
-        Where it raises, hosts without a running attempt are given back first.
+        Raises GoneError if the study's folder is gone or was replaced. Where it raises, hosts without a running
+        attempt are given back first.
         """
         watching = asyncio.create_task(self._watch())
         watching.add_done_callback(self._failed)
@@ -140,6 +154,8 @@ class Head:
         try:
             outcome = await self._run()
             ended = True
+        except LostLedgerError as error:
+            raise GoneError(error, self.state.cluster, self._subject.id) from None
         finally:
             starting = self._starting()
             await cancel_all([watching, *self._tasks])
@@ -349,6 +365,7 @@ class Head:
             case commands.Collect():
                 await self._collect(command)
             case commands.Discard(node=node, attempt=at):
+                self._ledger.check()  # else the only copy of its files would be removed
                 await self._fleet.discard(node, self._key(at), self._scratch)
                 self._discarded(node.host, at)
             case commands.Release(attempt=at):
@@ -404,6 +421,7 @@ class Head:
         at, node = command.attempt, command.node
         sight = self._view.seen[at]
         folder = self._layout.attempt(at.cell, at.number)
+        self._ledger.check()  # else it would be made again, without its ledger
         try:
             got = await collect(
                 folder,
@@ -437,9 +455,14 @@ class Head:
 
     def _saw(self, node: Node, look: Look) -> None:
         at = AttemptId(look.key.cell, look.key.number)
+        first = at not in self._view.seen
         self._view = replace(self._view, seen={**self._view.seen, at: Sight(node.node, self._clock(), look)})
         one = self._attempt(at)
-        if one is None or (one.state, one.why, *one.devices) == (look.state, look.why, *look.devices):
+        if one is None:
+            return
+        if (one.state, one.why, *one.devices) == (look.state, look.why, *look.devices):
+            if first and look.state != "absent":
+                self._tell(f"{at.cell}: attempt {at.number} is {look.state} on {one.host}, as before")
             return
         if look.state == "absent" and one.state != "absent":
             return  # what it was stays known

@@ -146,7 +146,8 @@ class Look:
 
     ``why`` says in a sentence why it was refused, halted or failed. ``directory`` is its result directory there;
     ``sealed`` its files that no one writes any more (all of them once it has ended). ``devices`` are the GPUs that the
-    cluster assigned to it where it shares its host.
+    cluster assigned to it where it shares its host. ``starting``: it is ``running`` as a process of its host starts or
+    continues it just now; its runner does not own its result directory yet.
     """
 
     key: AttemptKey
@@ -158,6 +159,7 @@ class Look:
     sealed: Sequence[File] = ()
     runner: int | None = None
     devices: Sequence[str] = ()
+    starting: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +181,7 @@ class Held:
 
     ``made`` is False while it waits for the resources of its host; ``since`` in epoch seconds. ``since`` and
     ``scratch`` are None where the cluster does not have them. ``run_from`` is the address of the machine from which the
-    study is run, None where its process is not connected to the cluster any more.
+    study is run, and ``pid`` its process there; None where that is not connected to the cluster any more.
     """
 
     key: AttemptKey
@@ -190,6 +192,7 @@ class Held:
     since: float | None = None
     scratch: str | None = None
     run_from: str | None = None
+    pid: int | None = None
 
 
 class Fleet(Protocol):

@@ -17,6 +17,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+STORE_LOG = ".log"
+"""The folder of a study in a store that has its ledger, in pieces."""
+
 
 @dataclass(frozen=True, slots=True)
 class StudyLayout:
@@ -60,6 +63,11 @@ class StudyLayout:
     def attempt(self, cell: str, number: int) -> Path:
         """The result directory of one attempt."""
         return self.cells / cell / f"a{number:02d}"
+
+    @property
+    def in_store(self) -> bool:
+        """Whether this folder is the copy of a study in a store: its ledger lies there in pieces."""
+        return (self.root / STORE_LOG).is_dir() and not self.ledger.exists()
 
     @property
     def exists(self) -> bool:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from importlib.metadata import entry_points
 from itertools import product
 from math import prod
 from pathlib import Path, PurePosixPath
@@ -27,6 +28,18 @@ from aging.study.schema import HostsTable, StudyFile
 
 ALIKE = ("driver", "gpu", "cpu", "kernel", "python", "packages")
 """The facts in which hosts can be asked to agree."""
+
+STORES = frozenset(
+    (
+        *("abfs", "adl", "arrow_hdfs", "az", "box", "dbfs", "dropbox", "file", "ftp", "gcs", "gdrive", "gs", "hdfs"),
+        *("hf", "lakefs", "local", "memory", "oci", "ocilake", "oss", "root", "s3", "s3a", "sftp", "smb", "ssh", "tos"),
+        *("tosfs", "webdav", "webhdfs"),
+    )
+)
+"""The protocols of fsspec 2026.9 whose stores can be written; installed drivers may bring others.
+
+Named here as a study file is checked also where fsspec is not installed.
+"""
 
 MOST_BYTES = 64 * 2**20
 """Size of all files of a study together: they travel with every order."""
@@ -90,6 +103,7 @@ def load_study(path: Path, kinds: Kinds) -> Study:
     if template is not None:
         valid = _variants(template, levels, kinds, mistakes)
         variants = [_with_inputs(variant, path.parent, files, mistakes) for variant in valid]
+    mistakes += _results_mistakes(raw.get("results"))
     if replicates is not None and hosts.has("exclusive", "apart"):
         mistakes += _port_mistakes(hosts.table, replicates, variants)
     if replicates is not None and len(variants) * replicates > _MOST_CELLS:
@@ -332,6 +346,19 @@ def _with_inputs(variant: Variant, folder: Path, files: Mapping[str, bytes], mis
     except CampaignError as error:
         mistakes += [Mistake("campaign", str(mistake), mistake.code) for mistake in error.mistakes]
         return variant
+
+
+def _results_mistakes(results: Any) -> Iterator[Mistake]:
+    """A URL in whose place no store can be."""
+    if not isinstance(results, str) or "://" not in results:
+        return
+    protocol, _, where = results.partition("://")
+    stores = STORES | {one.name for one in entry_points(group="fsspec.specs")}
+    if protocol not in stores:
+        what = f"{results!r} is the URL of no store; {suggestion(protocol, stores)}"
+        yield Mistake("results", what, MistakeCode.UNKNOWN_NAME)
+    elif not where.strip("/"):
+        yield Mistake("results", f"{results!r} names no folder; add it, like {protocol}://bucket/folder")
 
 
 def _port_mistakes(hosts: HostsTable, replicates: int, variants: Sequence[Variant]) -> Iterator[Mistake]:

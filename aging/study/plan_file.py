@@ -88,6 +88,12 @@ def write_plan(layout: StudyLayout, study: Study) -> StudyPlan:
 def read_plan(layout: StudyLayout) -> StudyPlan:
     """The plan of a study. Raises :class:`ResultsError` if this is no study's folder, or if its files were changed."""
     raw = _read(layout.plan)
+    if layout.in_store:
+        url = layout.root.absolute().as_uri()
+        raise ResultsError(
+            f"{layout.root}: is the copy of a study in a store, not the folder of a study. Leave it as it is and give "
+            f"its URL: aging resume {url}, or aging analyze {url}"
+        )
     if wrong := [*_changes(layout, raw)]:
         raise ResultsError(
             f"{layout.root}: {'; '.join(wrong)}. The study cannot go on with changed files: restore them, or start a "

@@ -38,6 +38,12 @@ class RunningError(AgingError):
     """Reservations that are not given back: their study is run, or runners of it are alive."""
 
 
+def run_by(found: Sequence[Holding]) -> Sequence[str]:
+    """The processes that run the studies of these reservations: ``process 71 on 10.0.0.9``."""
+    ends = {(one.held.run_from, one.held.pid) for one in found if one.held.run_from is not None}
+    return sorted(f"{'a process' if pid is None else f'process {pid}'} on {host}" for host, pid in ends)
+
+
 async def holdings(fleet: Fleet, study: str | None = None) -> Sequence[Holding]:
     """What is reserved for attempts of a study, by default of all. Raises HostLostError without a cluster."""
     found = [one for one in await fleet.reservations() if study is None or one.key.study == study]
@@ -79,9 +85,11 @@ async def free(fleet: Fleet, given: str, *, drain: bool, tell: Callable[[str], N
     """
     found = await _of_one_study(fleet, given)
     study = found[0].held.key.study
-    if where := sorted({one.held.run_from for one in found if one.held.run_from}):
+    if where := run_by(found):
         raise RunningError(
-            f"--study {given}: a process on {', '.join(where)} runs it; stop it there: aging stop STUDYDIR"
+            f"--study {given}: {' and '.join(where)} runs it; stop it there: aging stop STUDYDIR. Where that folder is "
+            "gone, its process ends by itself within seconds; one that does not is to be ended there (kill PID). Then "
+            "give this command again"
         )
     if unknown := [one for one in found if one.look is None and not one.gone]:
         listed = "; ".join(f"{one.held.key} on {one.held.host}: {one.why}" for one in unknown)

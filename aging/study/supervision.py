@@ -54,6 +54,9 @@ LONGEST_LOOK_SECONDS = 1800.0
 UNPLANNED_LOOK_SECONDS = 900.0
 """Until the next look at an attempt whose end is not known, because its servers still start."""
 
+STARTING_LOOK_SECONDS = 60.0
+"""Until the next look at an attempt that another process was starting."""
+
 STOP_AGAIN_SECONDS = 900.0
 """A runner drains before it ends; a second interrupt would end it at once."""
 
@@ -149,10 +152,10 @@ def decide(plan: Plan, state: StudyState, view: View, now: float) -> Sequence[Co
     return decision.commands()
 
 
-def look_pause(ends: float | None) -> float:
+def look_pause(ends: float | None, *, starting: bool = False) -> float:
     """Seconds until a running attempt is looked at again; ``ends`` is when it is planned to end, in seconds."""
     if ends is None:
-        return UNPLANNED_LOOK_SECONDS
+        return STARTING_LOOK_SECONDS if starting else UNPLANNED_LOOK_SECONDS
     return min(max(ends / 4, SHORTEST_LOOK_SECONDS), LONGEST_LOOK_SECONDS)
 
 
@@ -295,7 +298,8 @@ class _Decision:
             if not reserved:
                 self._reserve(node, at)
             self._pending = True
-            if not self._collect(node, at, look, whole=False) and self._now >= sight.at + look_pause(look.ends):
+            pause = look_pause(look.ends, starting=look.starting)
+            if not self._collect(node, at, look, whole=False) and self._now >= sight.at + pause:
                 self._look(node, at)
             return
         if look.state == "absent":
@@ -347,7 +351,8 @@ class _Decision:
     def _stop(self, node: Node, at: AttemptId, sight: Sight) -> None:
         asked, _ = self._view.stopped.get(at, (float("-inf"), 0))
         self._pending = True
-        if self._now >= asked + STOP_AGAIN_SECONDS or (sight.look.state == "abandoned" and sight.at >= asked):
+        again = sight.look.starting and self._now >= sight.at + SHORTEST_LOOK_SECONDS  # it was not interrupted yet
+        if again or self._now >= asked + STOP_AGAIN_SECONDS or (sight.look.state == "abandoned" and sight.at >= asked):
             self._do(Stop(node, at), node.host)
         elif self._now >= sight.at + SHORTEST_LOOK_SECONDS:
             self._look(node, at)

@@ -1,4 +1,4 @@
-"""A study whose process was killed and whose folder is removed: the cluster lists what it holds, and gives it back."""
+"""A study whose folder is removed, with or after its process: the cluster lists what it holds, and gives it back."""
 
 from __future__ import annotations
 
@@ -11,20 +11,32 @@ import psutil
 import pytest
 
 from tests.cluster.raylets import LocalCluster
-from tests.cluster.studies import aging, attempts, root, runner, started, write_study
+from tests.cluster.studies import aging, attempts, log, root, runner, started, write_study
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_its_hosts_are_given_back(cluster: LocalCluster, tmp_path: Path) -> None:
+@pytest.mark.parametrize("killed", [True, False])
+def test_its_hosts_are_given_back(cluster: LocalCluster, tmp_path: Path, killed: bool) -> None:
     write_study(tmp_path, duration="1800s")
     with started(tmp_path, cluster) as study:
         study.until_running()
-        study.signal(signal.SIGKILL)
-        study.ended()
         runners = {one.host: runner(one) for one in attempts(tmp_path).values()}
         started_at = root(tmp_path).name
-        shutil.rmtree(tmp_path / "results")
+        if killed:
+            study.signal(signal.SIGKILL)
+            study.ended()
+            shutil.rmtree(tmp_path / "results")
+        else:
+            _, told = aging(tmp_path, "status", "--cluster", cluster.address, "--json")
+            assert {one["run_by_pid"] for one in json.loads(told)} == {study.process.pid}
+            code, told = aging(tmp_path, "stop", "--cluster", cluster.address, "--study", f"s/{started_at}", "--drain")
+            assert code == 2
+            assert f"process {study.process.pid} on " in told
+            shutil.rmtree(tmp_path / "results")
+            assert study.ended() == 3
+            assert f"aging stop --cluster {cluster.address} --study s/{started_at}" in log(tmp_path)
+            assert not (tmp_path / "results").exists()
 
         code, told = aging(tmp_path, "status", "--cluster", cluster.address, "--json")
         assert code == 0

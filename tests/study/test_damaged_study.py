@@ -46,3 +46,15 @@ def test_it_is_listed_as_unreadable(cli: Aging, root: Path) -> None:
     (one,) = json.loads(cli("status", "--results", root.parent.parent, "--json").stdout)
     assert (one["state"], one["resumable"]) == ("unreadable", False)
     assert "ledger.jsonl" in one["problem"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_copy_in_a_store_is_no_folder_of_a_study(cli: Aging, root: Path, command: tuple[str, ...]) -> None:
+    """Its ledger lies there in pieces: no advice may have the store removed."""
+    pieces = root / ".log" / "ledger.jsonl"
+    pieces.mkdir(parents=True)
+    (root / "ledger.jsonl").rename(pieces / "000000000000000-1-0")
+    done = cli(command[0], root, *command[1:])
+    assert (done.returncode, "Traceback" in done.stderr) == (2, False)
+    assert f"aging resume {root.as_uri()}" in done.stderr
+    assert "remove" not in done.stderr

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import shutil
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -15,7 +16,7 @@ from aging.core.errors import AgingError, ExitCode, StorageError
 from aging.core.package_code import ChangedCodeError
 from aging.study import driver, events, supervision
 from aging.study.cells import Cell
-from aging.study.driver import Head, Subject
+from aging.study.driver import GoneError, Head, Subject
 from aging.study.fleet import (
     AttemptKey,
     AttemptState,
@@ -484,3 +485,56 @@ class TestDefect:
         monkeypatch.setattr(driver, "GIVE_BACK_SECONDS", 0.05)
         with pytest.raises(RuntimeError, match="a defect"):
             run(layout, Broken())
+
+
+class TestFolderGone:
+    """The study's folder is removed, moved or replaced under its head."""
+
+    @pytest.mark.parametrize("how", ["removed", "moved", "ledger removed", "replaced"])
+    @pytest.mark.parametrize("state", ["running", "completed"])
+    def test_it_ends(self, tmp_path: Path, how: str, state: AttemptState) -> None:
+        layout = StudyLayout(tmp_path / "s")
+        layout.root.mkdir()
+
+        class Host(OneHost):
+            discarded = 0
+
+            async def start(self, node: Node, order: Order) -> Look:
+                match how:
+                    case "removed":
+                        shutil.rmtree(layout.root)
+                    case "moved":
+                        layout.root.rename(tmp_path / "other")
+                    case "ledger removed":
+                        layout.ledger.unlink()
+                    case "replaced":
+                        layout.root.rename(tmp_path / "other")
+                        shutil.copytree(tmp_path / "other", layout.root)
+                return await super().start(node, order)
+
+            async def discard(self, node: Node, key: AttemptKey, scratch: str) -> None:
+                self.discarded += 1
+                await super().discard(node, key, scratch)
+
+        fleet = Host(state)
+        with pytest.raises(GoneError, match=r"aging stop --cluster .* --study s --drain") as caught:
+            run(layout, fleet)
+        assert caught.value.exit_code == ExitCode.INCONCLUSIVE
+        assert str(layout.ledger) in str(caught.value)
+        assert (fleet.reserved is not None) == (state == "running")  # what runs keeps its host
+        assert fleet.discarded == 0  # its files are nowhere else
+        assert not layout.cells.exists()  # it is not made again, without its ledger
+        assert layout.root.exists() == (how in ("ledger removed", "replaced"))
+
+
+def test_a_next_head_says_what_it_finds(layout: StudyLayout) -> None:
+    """An attempt in the state in which it was: nothing is written, and all the same it is said."""
+    with contextlib.closing(Ledger(layout.ledger)) as ledger:
+        ledger.record(events.HostSeen(facts=facts("a", "disk")))
+        ledger.record(events.AttemptPlaced(cell="c", number=1, host="a"))
+        ledger.record(events.AttemptSeen(cell="c", number=1, state="halted"))
+    fleet, told = OneHost(), list[str]()
+    key = AttemptKey("s", "c", 1)
+    fleet.attempts[key] = Look(key, "halted", sealed=(FILE,))
+    run(layout, fleet, tell=told.append)
+    assert any("attempt 1 is halted on a" in line for line in told)

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -106,6 +107,18 @@ class TestStart:
         discard(HOST, KEY, str(scratch))
         assert seen(scratch).state == "absent"
         assert sorted(path.name for path in (scratch / HOST).iterdir()) == ["disk", "lock"]
+
+    def test_it_is_never_called_dead_while_it_starts(self, order: Callable[..., Order], scratch: Path) -> None:
+        states: set[tuple[str, bool]] = set()
+        with ThreadPoolExecutor(1) as threads:
+            begun = threads.submit(start, HOST, order(duration="30s"))
+            while not begun.done():
+                found = seen(scratch)
+                states.add((found.state, found.starting))
+                time.sleep(0.02)
+        assert begun.result().runner is not None
+        assert states <= {("absent", False), ("running", True), ("running", False)}
+        assert ("running", True) in states
 
     @pytest.mark.thorough
     def test_what_a_removed_folder_has_left_running_is_ended_first(

@@ -402,3 +402,20 @@ def test_a_campaign_as_a_study(write: Write, tmp_path: Path) -> None:
 def test_too_many_cells_are_refused(write: Write) -> None:
     levels = ", ".join(map(str, range(600)))
     assert wrong(write(f"{STUDY}[matrix]\n{CACHE} = [{levels}]"))["matrix"].code == "out-of-range"
+
+
+@pytest.mark.parametrize(
+    "url", ["sss3://x/y", "s3://", "nosuch://x", "http://host/folder", "simplecache::s3://x", "s3:///"]
+)
+def test_results_in_no_store(write: Write, url: str) -> None:
+    found = wrong(write(f'{STUDY}results = "{url}"'))
+    assert url in found["results"].what
+
+
+def test_a_mistyped_store(write: Write) -> None:
+    assert "'s3'" in wrong(write(f'{STUDY}results = "s://x/y"'))["results"].what
+
+
+@pytest.mark.parametrize("results", ["s3://x/y", "file:///srv/results", "gs://x", "results", "a/b"])
+def test_results_in_a_store_or_a_folder(write: Write, results: str) -> None:
+    assert load_study(write(f'{STUDY}results = "{results}"'), KINDS).file.results == results

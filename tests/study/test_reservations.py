@@ -41,6 +41,7 @@ class Cluster:
     silent: tuple[str, ...] = ()
     stops: list[AttemptKey] = field(default_factory=list)
     scratches: set[str] = field(default_factory=set)
+    starting: bool = False
 
     async def reservations(self) -> Sequence[Held]:
         return list(self.held)
@@ -70,6 +71,8 @@ class Cluster:
 
     def _look(self, key: AttemptKey) -> Look:
         state = self.states.get(key, "absent")
+        if self.starting:
+            return Look(key, "running", starting=True)
         runner = 71 if state == "running" else None
         return Look(key, state, 60.0 if runner else None, directory=f"/s/{key.cell}", runner=runner)
 
@@ -115,8 +118,8 @@ class TestFree:
 
     @pytest.mark.parametrize("drain", [True, False])
     def test_a_study_that_is_run_is_refused(self, drain: bool) -> None:
-        cluster = Cluster([held("c1", "a"), held("c2", "b", run_from="10.0.0.9")])
-        with pytest.raises(RunningError, match=r"10\.0\.0\.9.*aging stop STUDYDIR"):
+        cluster = Cluster([held("c1", "a"), held("c2", "b", run_from="10.0.0.9", pid=4711)])
+        with pytest.raises(RunningError, match=r"process 4711 on 10\.0\.0\.9.*aging stop STUDYDIR.*gone"):
             freed(cluster, drain=drain)
         assert len(cluster.held) == 2
 
@@ -183,6 +186,23 @@ class TestList:
             (OTHER, "b", False, False, False),
         ]
         json.dumps(rows)
+
+    def test_one_that_starts(self) -> None:
+        cluster = Cluster([held("c1", "a", run_from="10.0.0.9", pid=4711)], {key("c1"): "running"})
+        cluster.starting = True
+        found = asyncio.run(holdings(cast(Fleet, cluster)))
+        (study, line) = reservation_lines(found, "auto", 130.0)
+        assert "process 4711 on 10.0.0.9" in study
+        assert "starts" in line
+        (row,) = reservations_json(found)
+        assert (row["state"], row["runner_pid"], row["run_by_pid"]) == ("starting", None, 4711)
+
+    @pytest.mark.parametrize("run_from", ["10.0.0.9", None])
+    def test_one_that_is_not_on_its_host(self, run_from: str | None) -> None:
+        """Not begun yet, or collected and removed: neither is a loss."""
+        cluster = Cluster([held("c1", "a", run_from=run_from)], {key("c1"): "absent"})
+        _, line, *_ = reservation_lines(asyncio.run(holdings(cast(Fleet, cluster))), "auto", 130.0)
+        assert "collected" in line
 
     def test_nothing_is_held(self) -> None:
         assert len(list(reservation_lines((), "auto", 0.0))) == 1

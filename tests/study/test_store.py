@@ -18,6 +18,8 @@ from aging.app.study_store import fetched
 from aging.cluster.store import Sent, StudyStore, fetch, is_url, study_url
 from aging.core.errors import InputError, MissingPartError, ResultsError, StorageError
 from aging.store.lock import Lock, LockedError
+from aging.study.layout import StudyLayout
+from aging.study.load import STORES
 
 SEALED = "cells/c-1/a01/leak/r01/process/20261121T01.parquet"
 
@@ -203,6 +205,21 @@ def test_urls_that_cannot_be_used_are_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError):
         StudyStore.open(f"file://{tmp_path}/file/below").push_ledger(tmp_path)
+
+
+def test_its_folder_is_told_from_a_study(study: Path, tmp_path: Path) -> None:
+    there = tmp_path / "there"
+    StudyStore.open(there.as_uri()).push(study)
+    assert StudyLayout(there).in_store
+    assert not StudyLayout(study).in_store
+    assert not StudyLayout(fetch(there.as_uri(), tmp_path / "back")).in_store
+
+
+def test_the_protocols_that_a_study_file_may_name() -> None:
+    read_only = {"data", "dvc", "git", "gist", "github", "http", "https", "jlab", "jupyter", "pyscript", "wandb"}
+    wrapping = {"async_wrapper", "asynclocal", "asyncwrapper", "dask", "dir", "generic", "reference"}
+    caches_and_archives = {"blockcache", "cached", "filecache", "libarchive", "simplecache", "tar", "zip"}
+    assert {*fsspec.available_protocols()} - STORES <= read_only | wrapping | caches_and_archives
 
 
 def test_a_missing_driver_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,15 +12,16 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from aging.app.study import StudyRun, run_study, stop_study, study_of
-from aging.core.errors import AgingError, ExitCode, InconclusiveError
+from aging.app.study import StudyRun, resume_study, run_study, stop_study, study_of
+from aging.app.study_store import results_folder
+from aging.core.errors import AgingError, ExitCode, InconclusiveError, InputError
 from aging.study import driver
 from aging.study.fleet import AttemptKey, HostFacts, Node, Reservation
 from aging.study.plan_file import read_plan
 from aging.study.roll_call import roll_call
 from aging.study.schema import HostsTable
 from tests.conftest import write_campaign
-from tests.report.study.studies import made
+from tests.report.study.studies import HOSTS, made
 from tests.study.test_head import OneHost
 
 
@@ -145,3 +146,43 @@ class Silent:
 
     def update(self, *_: object, **__: object) -> None:
         pass
+
+
+class TestResume:
+    @pytest.mark.parametrize("findings", [True, False])
+    def test_of_a_finished_study(self, tmp_path: Path, findings: bool) -> None:
+        """Every cell has a result, so a loop that tries again until exit 0 ends. No cluster is asked."""
+        root = made(tmp_path, complete=True)
+        if findings:
+            (root / "findings.json").write_text("{}")
+        before, out = (root / "ledger.jsonl").read_bytes(), io.StringIO()
+        run = resume_study(root, None, Console(file=out, width=200), refuse)
+        assert (run.outcome, run.exit_code) == ("completed", ExitCode.DONE)
+        assert "nothing is left to do" in out.getvalue()
+        assert ("aging analyze" in out.getvalue()) == (not findings)
+        assert (root / "ledger.jsonl").read_bytes() == before
+
+    def test_the_hosts_that_are_asked_are_named_first(self, root: Path) -> None:
+        out = io.StringIO()
+        with pytest.raises(AgingError, match="no cluster"):
+            resume_study(root, None, Console(file=out, width=200), none)
+        asked = next(line for line in out.getvalue().splitlines() if "asks" in line)
+        assert HOSTS[-1] in asked
+        assert "c," not in asked  # its cells have results
+
+
+async def none(address: str) -> Cluster:
+    raise AgingError(f"no cluster at {address}")
+
+
+async def refuse(_: str) -> Cluster:
+    raise AssertionError("a cluster is asked")
+
+
+def test_a_url_is_no_folder_of_results(tmp_path: Path) -> None:
+    write_campaign(tmp_path, 8101, 8102, duration="4s", warmup="1s")
+    (tmp_path / "study.toml").write_text('name = "s"\ncampaign = "small.toml"\n')
+    study = study_of(tmp_path / "study.toml", None)
+    with pytest.raises(InputError, match="s3://bucket/folder"):
+        results_folder(study.file, tmp_path, Path("s3://bucket/folder"))
+    assert results_folder(study.file, tmp_path, Path("a/b:c")) == Path("a/b:c")

@@ -9,7 +9,7 @@ from typing import Any
 from aging.core.format import readable_duration, utc
 from aging.core.plain_text import one_line
 from aging.report.study.accounting import span
-from aging.study.reservations import Holding
+from aging.study.reservations import Holding, run_by
 
 
 def reservation_lines(found: Sequence[Holding], address: str, now: float) -> Iterator[str]:
@@ -18,8 +18,8 @@ def reservation_lines(found: Sequence[Holding], address: str, now: float) -> Ite
         yield f"No study holds a host of the cluster at {address}."
     for study, group in groupby(found, lambda one: one.held.key.study):
         mine = list(group)
-        where = sorted({one.held.run_from for one in mine if one.held.run_from})
-        yield f"{study} · {f'run from {_listed(where)}' if where else 'no process runs it'}"
+        where = run_by(mine)
+        yield f"{study} · {f'run by {_listed(where)}' if where else 'no process runs it'}"
         for one in mine:
             yield f"  {one_line(_line(one, now))}"
         if not where:
@@ -43,7 +43,8 @@ def reservations_json(found: Sequence[Holding]) -> list[dict[str, Any]]:
             "gpus": one.held.gpus,
             "since": one.held.since,
             "run_from": one.held.run_from,
-            "state": None if one.look is None else one.look.state,
+            "run_by_pid": one.held.pid,
+            "state": None if one.look is None else "starting" if one.look.starting else one.look.state,
             "runner_alive": None if one.look is None else one.runs,
             "runner_pid": None if one.look is None else one.look.runner,
             "directory": None if one.look is None else one.look.directory,
@@ -69,17 +70,21 @@ def _line(one: Holding, now: float) -> str:
     return f"{held.key}: {', '.join(parts)}; {_state(one)}"
 
 
-def _state(one: Holding) -> str:
+def _state(one: Holding) -> str:  # noqa: PLR0911 - one return a state
     look = one.look
     if look is None:
         return one.why or ""
     match look.state:
+        case "running" if look.starting:
+            return "starts: its campaign is checked and its runner begins"
         case "running":
             by = "" if look.runner is None else f", process {look.runner}"
             left = "" if look.ends is None else f", {readable_duration(look.ends)} left"
             return f"runs{by}{left}"
+        case "absent" if one.held.run_from:
+            return "nothing runs there now: it is about to start, or it is collected and its host is being given back"
         case "absent":
-            return "nothing runs: the attempt is not on the host"
+            return "nothing is left there: it did not begin, or all of it was collected"
         case "abandoned":
             return "its runner is gone; the attempt can be continued"
         case state:

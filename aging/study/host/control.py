@@ -50,7 +50,7 @@ def resume(host: str, key: AttemptKey, scratch: str, devices: Sequence[str] | No
     folder = HostFolder.of(scratch, host)
     attempt = folder.attempt(key)
     with starting(folder, key, _WAIT_SECONDS) as handle:
-        seen = look_at(folder, key)
+        seen = look_at(folder, key, by_starter=handle is not None)
         if seen.state == "running" or not seen.resumable or seen.directory is None:
             return seen
         if handle is None:
@@ -63,7 +63,7 @@ def resume(host: str, key: AttemptKey, scratch: str, devices: Sequence[str] | No
         with writing(attempt.order):
             write_order(attempt, key, order.devices, exclusive=order.exclusive)
         why = _resume(attempt, Path(seen.directory), order.devices)
-        seen = look_at(folder, key)
+        seen = look_at(folder, key, by_starter=True)
         return seen if why is None or seen.state == "running" else replace(seen, why=why)
 
 
@@ -91,12 +91,16 @@ def _resume(attempt: AttemptFolder, directory: Path, devices: Sequence[str]) -> 
 def stop(host: str, key: AttemptKey, scratch: str) -> Look:
     """Stop an attempt as ``aging stop`` does, and look: one that still drains, seals or is analyzed is ``running``.
 
-    A runner that drains is not interrupted again, however often this is called: that would end it at once.
+    A runner that drains is not interrupted again, however often this is called: that would end it at once. One that is
+    being started is stopped once it has been; where that takes longer than a minute it is ``starting`` in the answer.
     """
     folder = HostFolder.of(scratch, host)
     attempt = folder.attempt(key)
-    seen = look_at(folder, key)
-    if seen.directory is None or seen.state not in ("running", "abandoned"):
+    seen, started_by = look_at(folder, key), time.monotonic() + _WAIT_SECONDS
+    while seen.starting and time.monotonic() < started_by:
+        time.sleep(_POLL_SECONDS)
+        seen = look_at(folder, key)
+    if seen.starting or seen.directory is None or seen.state not in ("running", "abandoned"):
         return seen
     directory = Path(seen.directory)
     owner = owner_of(directory)

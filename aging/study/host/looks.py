@@ -32,9 +32,10 @@ def look(host: str, keys: Sequence[AttemptKey], scratch: str) -> tuple[Look, ...
 def look_at(host: HostFolder, key: AttemptKey, *, by_starter: bool = False) -> Look:
     """One attempt; ``by_starter`` by the holder of the host's lock of starts."""
     attempt = host.attempt(key)
+    starting = not by_starter and starting_now(host) == name_of(key)  # before the owner: a start ends with its runner's
     directory = attempt.directory()
     if directory is None:
-        return _without_results(host, key, attempt, by_starter=by_starter)
+        return _without_results(key, attempt, starting=starting)
     devices = ordered(key, attempt).devices
     owner = owner_of(directory)  # before the journal: who ends in between has written its end
     try:
@@ -46,6 +47,8 @@ def look_at(host: HostFolder, key: AttemptKey, *, by_starter: bool = False) -> L
     if owner is not None and owner.role != "keeper":
         ends, sealed = _ends(state), sealed_files(attempt, directory, ended=False)
         return Look(key, "running", ends, directory=str(directory), sealed=sealed, runner=runner, devices=devices)
+    if starting and state.phase in RESUMABLE:
+        return Look(key, "running", directory=str(directory), devices=devices, starting=True)
     ended = state.phase not in _UNENDED
     return Look(
         key,
@@ -58,12 +61,10 @@ def look_at(host: HostFolder, key: AttemptKey, *, by_starter: bool = False) -> L
     )
 
 
-def _without_results(host: HostFolder, key: AttemptKey, attempt: AttemptFolder, *, by_starter: bool) -> Look:
+def _without_results(key: AttemptKey, attempt: AttemptFolder, *, starting: bool) -> Look:
     if attempt.refused.is_file():
         return Look(key, "refused", why=attempt.refused.read_text(errors="replace"))
-    if not by_starter and starting_now(host) == name_of(key):
-        return Look(key, "running")
-    return Look(key, "absent")
+    return Look(key, "running", starting=True) if starting else Look(key, "absent")
 
 
 def _ended_state(state: CampaignState) -> AttemptState:
