@@ -17,7 +17,9 @@ import pytest
 from rich.console import Console
 
 from aging.app.study import StudyRun, resume_study, run_study, study_of
-from aging.core.errors import ExitCode
+from aging.app.study_cell import run_cell
+from aging.core.errors import AgingError, ExitCode
+from aging.store.lock import LockedError
 from aging.study import events
 from aging.study.ledger import read_ledger
 from aging.study.state import StudyState, fold
@@ -93,3 +95,17 @@ def test_a_killed_head_is_resumed_to_the_end(folder: Path, head: subprocess.Pope
     assert {(one["cell"], one["status"]) for one in found["cells"]} == {(name, "counted") for name in cells}
     assert not [*(folder / "scratch").glob("*/*/*/a*")]
     assert not [one for one in psutil.process_iter(["cmdline"]) if str(folder) in " ".join(one.info["cmdline"] or ())]
+
+
+@pytest.mark.slow
+def test_a_job_does_not_join_a_study_that_is_run(folder: Path, head: subprocess.Popen[bytes]) -> None:
+    wait_for(partial(both_run, folder), "the cells do not run", 60)
+    directory = root(folder)
+    assert directory is not None
+    with pytest.raises(LockedError, match=str(head.pid)):
+        run_cell(folder / "study.toml", 0, directory.name, folder / "results", Console(file=io.StringIO()))
+    assert head.wait(120) == 0
+    cells = state(folder).cells
+    assert [(len(cell.attempts), cell.counts) for cell in cells.values()] == [(1, 1), (1, 1)]
+    with pytest.raises(AgingError, match=f"aging resume {directory}"):
+        run_cell(folder / "study.toml", 0, directory.name, folder / "results", Console(file=io.StringIO()))
