@@ -31,20 +31,20 @@ def run(options: argparse.Namespace) -> ExitCode:
         from aging.app.study import resume_study
 
         return resume_study(directory, options.cluster, console()).exit_code
-    from aging.store.results import open_results
-
-    open_results(directory)  # what is no result directory at all is named first
-    if options.cluster is not None:
-        raise AgingError(f"--cluster: {directory} is not the folder of a study; leave --cluster out")
-    from aging.app.resume import resume_campaign
     from aging.report.study.folder import study_of_copy
-    from aging.store.gate import read_gate
-    from aging.store.layout import Layout
+    from aging.store.results import open_results
 
     if (study := study_of_copy(directory)) is not None:
         raise AgingError(
             f"{directory}: is the copy of an attempt, which is continued on its own host alone; aging resume {study}"
         )
+    open_results(directory)  # what is no result directory at all is named first
+    if options.cluster is not None:
+        raise AgingError(f"--cluster: {directory} is not the folder of a study; leave --cluster out")
+    from aging.app.resume import resume_campaign
+    from aging.store.gate import read_gate
+    from aging.store.layout import Layout
+
     out = console()
     given = read_gate(Layout(directory))
     if given is None:

@@ -32,7 +32,7 @@ from aging.study.fleet import (
     Reservation,
 )
 from aging.study.layout import StudyLayout
-from aging.study.ledger import Ledger, LostLedgerError, read_ledger
+from aging.study.ledger import Ledger, read_ledger
 from aging.study.schema import HostsTable
 from aging.study.state import Fold, StudyState, fold
 from aging.study.supervision import Plan
@@ -229,7 +229,7 @@ class TestHead:
                 if harm == "replaced":
                     layout.ledger.write_bytes(content)
             left = layout.ledger.read_bytes() if layout.ledger.exists() else None
-            with pytest.raises(LostLedgerError):
+            with pytest.raises(GoneError):
                 await asyncio.wait_for(running, 60)
             assert (layout.ledger.read_bytes() if layout.ledger.exists() else None) == left
 
