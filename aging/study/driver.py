@@ -75,8 +75,9 @@ class GoneError(AgingError):
 
     def __init__(self, lost: LostLedgerError, cluster: str | None, study: str) -> None:
         super().__init__(
-            f"{lost}. The process of the study ends; cells that run go on. Where its folder was moved: aging resume "
-            "NEWDIR; where its results are a URL: aging resume URL. Else, to stop its cells and give their hosts back: "
+            f"{lost}. The process of the study ends; cells that run go on. Where its folder is restored, or was moved: "
+            "aging resume DIR; where its results are a URL: aging resume URL. Else, to stop its cells and give their "
+            "hosts back: "
             f"aging stop --cluster {cluster or 'ADDRESS'} --study {study} --drain; their files stay on the hosts"
         )
 

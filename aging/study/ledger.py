@@ -31,8 +31,7 @@ class LostLedgerError(StorageError):
 
     def __init__(self, path: Path, what: str) -> None:
         super().__init__(
-            f"{path}: {what} while this process wrote it, so nothing more can be recorded. What runs on hosts goes on. "
-            f"Restore {path.parent}, then: aging resume {path.parent} (of cells as jobs: the command of the job)"
+            f"{path}: {what} while this process wrote it, so nothing more can be recorded; restore {path.parent}"
         )
 
 
@@ -95,8 +94,10 @@ class Ledger:
         """Raise LostLedgerError unless the file still has its name, and the last line of this writer in its place."""
         try:
             named = self._path.stat()
-        except OSError as error:
-            raise LostLedgerError(self._path, f"was removed ({error.strerror})") from None
+        except (FileNotFoundError, NotADirectoryError):
+            raise LostLedgerError(self._path, "was removed or moved") from None
+        except OSError:  # a file system that does not answer now says nothing of the file
+            return
         mine = os.fstat(self._handle)
         if (named.st_dev, named.st_ino) != (mine.st_dev, mine.st_ino):
             raise LostLedgerError(self._path, "was replaced by another file")
