@@ -9,7 +9,7 @@ import itertools
 import re
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from aging.cluster.wire import Answer, Call, frame, receive
@@ -109,15 +109,17 @@ class RayFleet:
         finally:
             if self._process is not process:
                 await _end(process)
-        self._receiving = asyncio.create_task(self._receive(process))
+        self._waiting = {}
+        self._receiving = asyncio.create_task(self._receive(process, self._waiting))
 
     async def close(self) -> None:
         """End the connection."""
         process, self._process = self._process, None
+        receiving = self._receiving  # a call may connect again while this ends
         if process is not None:
             await _end(process)
-        if self._receiving is not None:
-            await self._receiving
+        if receiving is not None:
+            await receiving
 
     async def nodes(self) -> Sequence[Node]:
         found: Sequence[Node] = await self._head("nodes")
@@ -178,7 +180,8 @@ class RayFleet:
     async def _call(self, method: str, *arguments: Any) -> Any:
         process = await self._connected()
         number = next(self._numbers)
-        waiting = self._waiting[number] = asyncio.get_running_loop().create_future()
+        calls = self._waiting
+        waiting = calls[number] = asyncio.get_running_loop().create_future()
         try:
             assert process.stdin is not None
             process.stdin.write(frame(Call(number, method, arguments)))
@@ -187,7 +190,7 @@ class RayFleet:
         except ConnectionError:
             raise self._lost() from None
         finally:
-            self._waiting.pop(number, None)
+            calls.pop(number, None)
         match answer.kind:
             case "value":
                 return answer.value
@@ -216,20 +219,20 @@ class RayFleet:
             assert self._process is not None
             return self._process
 
-    async def _receive(self, process: asyncio.subprocess.Process) -> None:
-        """Hand out answers until the process is gone; then every call that waits for one has failed."""
+    async def _receive(self, process: asyncio.subprocess.Process, calls: Mapping[int, asyncio.Future[Answer]]) -> None:
+        """Hand out answers to ``calls`` until the process is gone; then each that still waits has failed."""
         assert process.stdout is not None
         with contextlib.suppress(EOFError):
             while True:
                 answer: Answer = await receive(process.stdout)
-                waiting = self._waiting.get(answer.number)
+                waiting = calls.get(answer.number)
                 if waiting is not None and not waiting.done():
                     waiting.set_result(answer)
         if self._process is process:
             self._process = None
             await _end(process)
         lost = str(self._lost())
-        for number, waiting in self._waiting.items():
+        for number, waiting in calls.items():
             if not waiting.done():
                 waiting.set_result(Answer(number, "lost", lost))
 

@@ -24,6 +24,7 @@ import hashlib
 import json
 import os
 import sys
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
@@ -117,6 +118,7 @@ class StudyStore:
     hashed: dict[str, tuple[int, int, str]] = field(default_factory=dict)
     ends: dict[str, int] = field(default_factory=dict)
     last: dict[str, _Piece] = field(default_factory=dict)
+    pushing: threading.Lock = field(default_factory=threading.Lock)
 
     @classmethod
     def open(cls, url: str) -> StudyStore:
@@ -134,7 +136,10 @@ class StudyStore:
 
     def push(self, root: Path) -> Sent:
         """Send what is new of a study's folder. Raises StorageError; what was not sent is sent by the next call."""
-        return self.push_files(root) + self.push_ledger(root)
+        with self.pushing:
+            ledger = StudyLayout(root).ledger
+            size = ledger.stat().st_size if ledger.is_file() else 0  # later lines may name files that are not sent yet
+            return self.push_files(root) + self.push_ledger(root, size)
 
     def push_files(self, root: Path) -> Sent:
         """Send every file that is whole and that is not there with its present content."""
@@ -153,9 +158,10 @@ class StudyStore:
                     sent += Sent(len(new), sum(one.size for one in new))
         return sent
 
-    def push_ledger(self, root: Path) -> Sent:
+    def push_ledger(self, root: Path, size: int | None = None) -> Sent:
         """Send the whole lines that the ledger has since the last call; a piece each time, so it costs their bytes.
 
+        ``size``: up to which byte of it; by default all.
         Raises StorageError where another process has sent other lines in their place.
         """
         ledger = StudyLayout(root).ledger
@@ -166,7 +172,7 @@ class StudyStore:
             self._same_before(ledger, begin)
             with ledger.open("rb") as file:
                 file.seek(begin)
-                content = file.read()
+                content = file.read(-1 if size is None else max(0, size - begin))
             content = content[: content.rfind(b"\n") + 1]
             if content:
                 self._append(ledger.name, begin, content)

@@ -85,17 +85,15 @@ def choose(  # noqa: PLR0913 - pure: all that the choice depends on
     return drawn.choice([host for host in now if (before[host], of_all[host]) == least])
 
 
-def fits(
-    node: Node, facts: HostFacts | None, hosts: HostsTable, reference: HostFacts | None = None, disk: float = 0.0
-) -> str | None:
+def fits(node: Node, facts: HostFacts | None, hosts: HostsTable, reference: HostFacts | None = None) -> str | None:
     """Why a host may not run cells, in a sentence; None if it may.
 
     ``facts`` are None before they were asked for: then only what the cluster knows is compared. ``reference`` is the
-    host whose facts of ``hosts.alike`` are asked of all; ``disk`` the bytes that a cell needs there.
+    host whose facts of ``hosts.alike`` are asked of all.
     """
     whys = [*_of_node(node, facts, hosts)]
     if facts is not None:
-        whys += [*_of_facts(facts, hosts, disk), *_unlike(facts, hosts, reference)]
+        whys += [*_of_facts(facts, hosts), *_unlike(facts, hosts, reference)]
     return "; ".join(whys) or None
 
 
@@ -128,7 +126,7 @@ def _has_accelerator(wanted: str, node: Node, facts: HostFacts | None) -> bool:
     return bool(words) and all(set(wanted.lower().replace("-", " ").split()) <= set(one) for one in words)
 
 
-def _of_facts(facts: HostFacts, hosts: HostsTable, disk: float) -> Iterator[str]:
+def _of_facts(facts: HostFacts, hosts: HostsTable) -> Iterator[str]:
     if hosts.memory is not None and facts.memory < hosts.memory:
         yield f"it has {byte_size(facts.memory)} of memory, and {byte_size(hosts.memory)} are asked for"
     if hosts.driver is not None and not _is_version(facts.driver, hosts.driver):
@@ -147,8 +145,6 @@ def _of_facts(facts: HostFacts, hosts: HostsTable, disk: float) -> Iterator[str]
             f"its clock is {facts.clock_offset:+.1f} s off that of this process, over {MOST_CLOCK_OFFSET:g} s; "
             "synchronize both with NTP"
         )
-    if facts.free < disk:
-        yield f"its scratch folder has {byte_size(facts.free)} free, and a cell needs {byte_size(disk)}"
 
 
 @cache

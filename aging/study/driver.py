@@ -52,6 +52,7 @@ GIVE_BACK_SECONDS = 30.0
 
 _SHORTEST_WAIT_SECONDS = 5.0
 _LONGEST_WAIT_SECONDS = 60.0
+_MOST_DOUBLINGS = 10
 _AT_A_TIME = 64
 _COLLECTIONS_AT_A_TIME = 8
 _MOST_DISCARDS = 5
@@ -151,16 +152,16 @@ class Head:
         """
         watching = asyncio.create_task(self._watch())
         watching.add_done_callback(self._failed)
-        ended = False
+        leave = False
         try:
             outcome = await self._run()
-            ended = True
+            leave = self._abandoned or outcome == "cluster_lost"
         except LostLedgerError as error:
             raise GoneError(error, self.state.cluster, self._subject.id) from None
         finally:
             starting = self._starting()
             await cancel_all([watching, *self._tasks])
-            if not ended:
+            if not leave:
                 await self._give_back(starting)
         self._record(events.StudyEnded(outcome=outcome, missing=missing(self._plan, self.state)))
         return outcome
@@ -272,7 +273,7 @@ class Head:
         self._reservations_at = now
         held: dict[str, set[str]] = {}
         for one in await self._fleet.reservations():
-            if one.key.study != self._subject.id:
+            if one.made and one.key.study != self._subject.id:
                 held.setdefault(one.host, set()).add(f"study {one.key.study}")
         for host in self._view.nodes:
             known, by = self._host(host), ", ".join(sorted(held.get(host, ()))) or None
@@ -318,6 +319,8 @@ class Head:
                 await self._effect(command)
             except HostLostError as error:
                 self._unanswered(host, said_of(host, error))
+                if isinstance(command, commands.Release):  # asks the cluster's head, which no wait for a host delays
+                    await asyncio.sleep(_SHORTEST_WAIT_SECONDS)
             except (StorageError, ChangedCodeError):
                 raise
             except OtherCodeError as error:
@@ -525,7 +528,7 @@ class Head:
         now, count = self._clock(), self._asked.get(host, 0)
         self._unheard[host] = why
         self._asked[host] = count + 1
-        wait = min(_SHORTEST_WAIT_SECONDS * 2**count, _LONGEST_WAIT_SECONDS)
+        wait = min(_SHORTEST_WAIT_SECONDS * 2 ** min(count, _MOST_DOUBLINGS), _LONGEST_WAIT_SECONDS)
         silent = self._view.silent if host in self._view.silent else {**self._view.silent, host: now}
         self._view = replace(self._view, wait={**self._view.wait, host: now + wait}, silent=silent)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -98,15 +99,17 @@ class Ledger:
             raise LostLedgerError(self._path, "was removed or moved") from None
         except OSError:  # a file system that does not answer now says nothing of the file
             return
-        mine = os.fstat(self._handle)
+        try:
+            mine = os.fstat(self._handle)
+            found = b"" if self._last is None else os.pread(self._handle, len(self._last[1]), self._last[0])
+        except OSError as error:
+            if error.errno == errno.ESTALE:  # as NFS says where another host has replaced it
+                raise LostLedgerError(self._path, "was replaced by another file") from None
+            return
         if (named.st_dev, named.st_ino) != (mine.st_dev, mine.st_ino):
             raise LostLedgerError(self._path, "was replaced by another file")
-        if self._last is not None:
-            begin, content = self._last
-            with writing(self._path):
-                found = os.pread(self._handle, len(content), begin)
-            if found != content:
-                raise LostLedgerError(self._path, "lost lines, or got others in their place,")
+        if self._last is not None and found != self._last[1]:
+            raise LostLedgerError(self._path, "lost lines, or got others in their place,")
 
     def close(self) -> None:
         self._lines.close()
@@ -119,9 +122,10 @@ class LedgerError(ResultsError):
     def __init__(self, path: Path, what: str) -> None:
         super().__init__(
             f"{path}: {what}. The ledger says which attempts there are and which of them count, so the study is not "
-            "read without it. Restore the file from a copy; where the study's results are a URL, remove its local "
-            f"folder and run `aging resume URL`. Without a copy: aging analyze '{path.parent}/cells/**' judges every "
-            "collected cell by itself, and `aging status --cluster ADDRESS` shows which hosts the study still holds"
+            "read without it. Restore the file from a copy; where the study's results are a URL, move its local folder "
+            "away (it may have files that the store lacks) and run `aging resume URL`. Without a copy: aging analyze "
+            f"'{path.parent}/cells/**' judges every collected cell by itself, and `aging status --cluster ADDRESS` "
+            "shows which hosts the study still holds"
         )
 
 
@@ -169,13 +173,15 @@ def _reader(kind: str) -> TypeAdapter[Any]:
 
 def _lock(path: Path, handle: int) -> None:
     """Wait for the other writers. Raises StorageError where one does not come to its end."""
-    deadline = time.monotonic() + _LOCKED_SECONDS
+    deadline, size = time.monotonic() + _LOCKED_SECONDS, os.fstat(handle).st_size
     while True:
         with contextlib.suppress(BlockingIOError):
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return
+        if (now := os.fstat(handle).st_size) != size:  # the others write, in their turn
+            deadline, size = time.monotonic() + _LOCKED_SECONDS, now
         if time.monotonic() >= deadline:
-            raise StorageError(f"{path}: another process has been writing it for {_LOCKED_SECONDS:.0f} s")
+            raise StorageError(f"{path}: another process has held its lock for {_LOCKED_SECONDS:.0f} s")
         time.sleep(_POLL_SECONDS)
 
 

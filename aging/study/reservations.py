@@ -6,6 +6,7 @@ Of a study whose process and folder are gone, the cluster alone still knows whic
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
@@ -66,10 +67,13 @@ async def _holding(fleet: Fleet, held: Held, node: Node | None) -> Holding:
 async def give_back(fleet: Fleet, study: str, keep: Collection[AttemptKey] = ()) -> None:
     """Give back what is reserved for attempts of a study that do not run, but for those to ``keep``.
 
-    One whose host does not answer is kept: it may run. Raises HostLostError without a cluster.
+    One whose host does not answer is kept: it may run. So is one that another process holds, which runs the study now.
+    Raises HostLostError without a cluster.
     """
     for one in await holdings(fleet, study):
-        if one.held.key not in keep and one.look is not None and not one.runs:
+        if one.held.pid not in (None, os.getpid()) or one.held.key in keep:
+            continue
+        if one.look is not None and not one.runs:
             await fleet.release(one.held.key)
 
 

@@ -251,18 +251,20 @@ class _Decision:
             if not wanted:
                 self._release(at)
             return
+        if at in self._view.discarded:
+            self._release(at)
+            return
         inspected = self._inspected(one.host)
         if inspected is None or inspected.facts is None:
-            if at not in self._view.discarded:
-                self._unsettled.setdefault(one.host, []).append(one)
+            self._unsettled.setdefault(one.host, []).append(one)
+            if inspected is None:
                 self._inspect(node)
+            else:  # it refused to say them: it is asked again like a host that does not fit
+                self._again(one.host, inspected)
             return
         if one.live and one.disk is not None and inspected.facts.disk != one.disk:
             self._lose(at, f"the disk of {one.host} was lost")
             return  # what is left of it there is cleared away once this is noted: its runner may still run
-        if at in self._view.discarded:
-            self._release(at)
-            return
         if self._view.failed.get(at, 0) >= _MOST_COLLECTIONS:
             if one.live:
                 self._lose(at, f"its files on {one.host} cannot be read as they were written")
@@ -298,8 +300,9 @@ class _Decision:
             if not reserved:
                 self._reserve(node, at)
             self._pending = True
-            pause = look_pause(look.ends, starting=look.starting)
-            if not self._collect(node, at, look, whole=False) and self._now >= sight.at + pause:
+            due = sight.at + look_pause(look.ends, starting=look.starting)
+            due = self._now if one.host in self._view.silent else due  # else it would count as silent until then
+            if not self._collect(node, at, look, whole=False) and self._now >= due:
                 self._look(node, at)
             return
         if look.state == "absent":
