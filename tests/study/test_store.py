@@ -233,3 +233,24 @@ def test_a_missing_driver_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_urls_are_told_from_paths(text: str, expected: bool) -> None:
     assert is_url(text) is expected
+
+
+def test_a_line_of_the_ledger_waits_for_its_files(
+    url: str, study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = StudyStore.open(url)
+    push_files = StudyStore.push_files
+
+    def collected_meanwhile(self: StudyStore, root: Path) -> Sent:
+        sent = push_files(self, root)
+        (root / "later.parquet").write_bytes(b"PAR1")
+        with (root / "ledger.jsonl").open("a") as ledger:
+            ledger.write('{"kind": "attempt_collected"}\n')
+        return sent
+
+    with monkeypatch.context() as patch:
+        patch.setattr(StudyStore, "push_files", collected_meanwhile)
+        store.push(study)
+    assert len((fetch(url, tmp_path / "early") / "ledger.jsonl").read_text().splitlines()) == 1
+    store.push(study)
+    assert contents(fetch(url, tmp_path / "late")).keys() == contents(study).keys() - {"lock"}

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 
 import pytest
 
 from aging.study import events
 from aging.study.cells import Cell
-from aging.study.commands import AttemptId
+from aging.study.commands import AttemptId, Inspect, Look, Note
 from aging.study.schema import HostsTable
-from aging.study.supervision import Plan, View, decide, look_pause
+from aging.study.supervision import Inspected, Plan, View, decide, look_pause
 from tests.study.virtual_fleet import VirtualAttempt, World
 
 HOUR = 3600.0
@@ -255,6 +256,35 @@ class TestDecide:
         assert all(len(cell.attempts) == 1 and cell.result for cell in world.state.cells.values())
 
 
+class TestSilence:
+    """A host that the cluster has, and that did not answer a call."""
+
+    @pytest.fixture
+    def world(self) -> World:
+        """A study of one cell, which runs, and no call is under way."""
+        world = World(plan(1), ["a"])
+        world.run(HOUR)
+        assert (world.state.cells["c0"].attempts[0].state, world.view.in_flight) == ("running", frozenset())
+        return world
+
+    def test_its_running_attempt_is_looked_at_before_patience_ends(self, world: World) -> None:
+        assert not any(isinstance(one, Look) for one in decide(world.plan, world.state, world.view, world.now))
+        silent = replace(world.view, silent={"a": world.now - 30.0})
+        assert any(isinstance(one, Look) for one in decide(world.plan, world.state, silent, world.now))
+
+    def test_it_is_asked_again_after_a_minute_where_it_says_no_facts(self, world: World) -> None:
+        node = world.view.nodes["a"]
+        refused = replace(world.view, inspected={"a": Inspected(node.node, world.now, None, "not installed")})
+        for seconds, asked in ((1.0, False), (50.0, False), (70.0, True)):
+            while notes := [
+                one for one in decide(world.plan, world.state, refused, world.now + seconds) if isinstance(one, Note)
+            ]:
+                for note in notes:
+                    world.record(note.event)
+            decided = decide(world.plan, world.state, refused, world.now + seconds)
+            assert any(isinstance(one, Inspect) for one in decided) == asked, decided
+
+
 class TestLookPause:
     @pytest.mark.parametrize(("ends", "pause"), [(None, 900), (0, 10), (40, 10), (400, 100), (1e6, 1800)])
     def test_a_quarter_of_what_is_left(self, ends: float | None, pause: float) -> None:
@@ -285,8 +315,6 @@ def first_host(world: World) -> str:
 
 
 def _stopping(view: View) -> View:
-    from dataclasses import replace
-
     return replace(view, stopping=True)
 
 
