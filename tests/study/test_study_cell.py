@@ -193,6 +193,16 @@ class TestCell:
         assert named in done.stderr
         assert contents(root(tmp_path)) == before
 
+    def test_the_results_of_the_study_file(self, cli: Aging, study: Callable[..., Path], tmp_path: Path) -> None:
+        file = study()
+        file.write_text('results = "out"\n' + STUDY)
+        (made(file, tmp_path).root.parent.parent).rename(file.parent / "out")
+        plan = json.loads((file.parent / "out" / "s" / "7" / "study.json").read_text())
+        for number in 1, 2:
+            (file.parent / "out" / "s" / "7" / "cells" / plan["cells"][0]["name"] / f"a0{number}").mkdir(parents=True)
+        assert cli("run", file, "--cell", "0", "--study", "7").returncode == 3
+        assert not (tmp_path / "results").exists()
+
     def test_a_campaign_file(self, cli: Aging, study: Callable[..., Path], tmp_path: Path) -> None:
         done = cli("run", study().with_name("small.toml"), "--cell", "0", "--study", "7")
         assert done.returncode == 2
@@ -251,6 +261,17 @@ class TestStudyOfACluster:
             assert str(os.getpid()) in done.stderr
         assert (done.returncode, "--cell" in done.stderr) == (2, True)
         assert {path: one for path, one in contents(layout.root).items() if path.name != "lock"} == before
+
+    def test_jobs_have_left_nothing_to_resume(self, cli: Aging, layout: StudyLayout) -> None:
+        for cell in read_plan(layout).cells:
+            self.record(
+                layout,
+                events.AttemptPlaced(cell=cell.name, number=1, host="h"),
+                events.AttemptSeen(cell=cell.name, number=1, state="completed"),
+                events.AttemptCollected(cell=cell.name, number=1, files=1, size=1, whole=True),
+            )
+        done = cli("resume", layout.root)
+        assert (done.returncode, "nothing is left to do" in done.stdout) == (0, True)
 
     def test_a_collected_copy_is_not_continued(self, cli: Aging, layout: StudyLayout) -> None:
         name = read_plan(layout).cells[0].name
