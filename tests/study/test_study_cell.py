@@ -15,6 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from aging.app.study_report import read_study
+from aging.report.study.accounting import headline
+from aging.report.study.folder import account_of
 from aging.runner.catalogue import Catalogue
 from aging.store.journal import read_journal
 from aging.store.lock import Lock
@@ -288,13 +291,25 @@ class TestStudyOfACluster:
         self.record(layout, events.AttemptPlaced(cell=name, number=1, host="h"), seen)
         (layout.cells / name).mkdir()
 
-        def status() -> str:
-            cells = json.loads(cli("status", layout.root, "--json").stdout)["cells"]
-            return str(next(one["status"] for one in cells if one["cell"] == name))
+        def status() -> tuple[str, str]:
+            shown = json.loads(cli("status", layout.root, "--json").stdout)
+            return shown["state"], next(one["status"] for one in shown["cells"] if one["cell"] == name)
+
+        def found() -> str:
+            return next(one.status for one in read_study(layout.root).findings.cells if one.cell == name)
+
+        def reported() -> tuple[str, str]:
+            account = read_study(layout.root).account
+            return account.state, next(row.status for row in account.rows if row.cell == name)
 
         with contextlib.closing(Lock.take(layout.cells / name, "runner")):
-            assert status() == "running"
-        assert status() == "abandoned"
+            assert status() == reported() == ("running", "running")
+            assert found() == "running"
+            assert "running: cells are jobs" in headline(account_of(layout, read_plan(layout)))
+            listed = cli("status", "--results", layout.root.parent.parent)
+            assert ": study, running" in listed.stdout
+        assert status() == reported() == ("abandoned", "abandoned")
+        assert found() == "unfinished"
 
 
 class TestJobs:
