@@ -16,7 +16,7 @@ from aging.app.study import StudyRun, resume_study, run_study, stop_study, study
 from aging.app.study_store import results_folder, shared_folder
 from aging.core.errors import AgingError, ExitCode, InconclusiveError, InputError
 from aging.study import driver
-from aging.study.fleet import AttemptKey, HostFacts, Node, Reservation
+from aging.study.fleet import AttemptKey, Held, HostFacts, Node, Reservation
 from aging.study.plan_file import read_plan
 from aging.study.roll_call import roll_call
 from aging.study.schema import HostsTable
@@ -90,6 +90,20 @@ class TestCampaignFile:
         called = asyncio.run(roll_call(fleet, HostsTable()))
         assert called.fitting == ["b"]
         assert called.refused["a"] == "facts is refused"
+
+    def test_a_host_that_another_study_holds_is_not_asked(self) -> None:
+        asked: list[str] = []
+
+        class Taken(ThreeHosts):
+            async def reservations(self) -> Sequence[Held]:
+                return [Held(AttemptKey("other", "v01-r01", 1), host, True, 8, 0) for host in "ac"]
+
+            async def facts(self, node: Node, scratch: str) -> HostFacts:
+                asked.append(node.host)
+                return await super().facts(node, scratch)
+
+        called = asyncio.run(roll_call(Taken(), HostsTable()))
+        assert (asked, called.fitting, [*called.refused]) == (["b"], ["a", "b"], ["c"])
 
 
 def started(folder: Path, fleet: ThreeHosts, out: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> StudyRun:
