@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from glob import escape, glob, has_magic
 from pathlib import Path
@@ -134,7 +134,9 @@ def each(directories: Sequence[Path], question: Question, cluster: str | None = 
     from aging.cluster.analysis import connected  # noqa: PLC0415 - an optional part
 
     with connected(cluster) as analysis:
-        yield from analysis.each(directories, partial(analyzed, question=question))
+        outcomes = analysis.each(directories, partial(analyzed, question=question))
+        for directory, one in zip(directories, outcomes, strict=True):
+            yield replace(one, directory=directory)  # a worker has it by its absolute path
 
 
 @contextmanager

@@ -151,12 +151,12 @@ def resume_study(
     layout = StudyLayout(directory)
     plan = read_plan(layout)
     state = state_of(layout)
-    _refuse_jobs(directory, state)
     account = account_of(layout, plan)
     if not stopping and not account.missing:
         done = f"{directory}: every cell has a result; nothing is left to do"
         _teller(console)(done if layout.findings.exists() else f"{done} but its findings: aging analyze {directory}")
         return StudyRun("completed", layout, account, address or state.cluster or "")
+    _refuse_jobs(directory, state)
     if (owner := owner_of(directory)) is not None:
         raise LockedError(directory, owner)
     where = address or state.cluster

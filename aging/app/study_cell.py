@@ -20,6 +20,7 @@ from rich.console import Console
 from aging.app.prepare import prepare_campaign
 from aging.app.resume import resume_campaign
 from aging.app.run import CampaignRun, run_prepared
+from aging.app.study_store import shared_folder
 from aging.campaign.load import CampaignText, read_campaign
 from aging.core.errors import AgingError, InconclusiveError, ResultsError, writing
 from aging.runner.catalogue import Catalogue
@@ -60,16 +61,17 @@ class _Step:
     directory: Path
 
 
-def run_cell(file: Path, number: int, identity: str, results: Path, console: Console) -> CellRun:
+def run_cell(file: Path, number: int, identity: str, results: Path | None, console: Console) -> CellRun:
     """Run the cell of this number, counted from 0, to its end; continue the attempt that was interrupted on this host.
 
-    A cell with a result is left as it is. An attempt that began on another host is not continued: the next one begins.
-    Before anything is written raises CampaignError, PreflightError, ResultsError, LockedError where another job runs
-    this cell or a process the study, AgingError for the study of a cluster, and InconclusiveError where its attempts
-    are used up.
+    ``results`` is the folder that the jobs share, None for that of the study file. A cell with a result is left as it
+    is. An attempt that began on another host is not continued: the next one begins.
+    Before anything is written raises CampaignError, PreflightError, ResultsError, InputError for a URL of results,
+    LockedError where another job runs this cell or a process the study, AgingError for the study of a cluster, and
+    InconclusiveError where its attempts are used up.
     """
     study = _study(file)
-    layout = _layout(study, identity, results.absolute())
+    layout = _layout(study, identity, shared_folder(study.file, file.parent, results).absolute())
     cell = _cell(study, number, file)
     console.print(f"cell: {cell.name}", soft_wrap=True)
     text = CampaignText(cell.campaign, f"{file.name}, cell {cell.name}")

@@ -12,6 +12,7 @@ from aging.report.tables.content import Table
 from aging.report.tables.latex import latex
 from aging.report.tables.markdown import markdown
 from aging.store.lock import owner_of
+from aging.study.jobs import with_jobs
 from aging.study.layout import StudyLayout
 from aging.study.ledger import read_ledger
 from aging.study.plan_file import read_plan
@@ -33,7 +34,8 @@ def read_study(root: Path, failed: Mapping[str, str] | None = None) -> StudyReco
     events = read_ledger(layout.ledger)
     owner = owner_of(root)
     runner = owner.pid if owner is not None and owner.role == "study" else None
-    return StudyRecord(root, plan, fold(events), events, analyze_study(root, failed), time.time(), runner)
+    state = with_jobs(layout, fold(events))
+    return StudyRecord(root, plan, state, events, analyze_study(root, failed), time.time(), runner)
 
 
 def write_page(root: Path, path: Path | None = None) -> Path:

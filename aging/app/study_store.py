@@ -30,8 +30,7 @@ def results_folder(file: StudyFile, beside: Path, given: Path | None) -> Path:
 
     Raises InputError for a URL that is ``given``, which as a path has one slash.
     """
-    if given is not None and (url := _PATH_OF_URL.match(str(given))):
-        where = f"{url[1]}://{url[2]}"
+    if (where := _given_url(given)) is not None:
         raise InputError(
             f"--results {where}: is a folder of this machine; name a store in the study file: results = {where!r}"
         )
@@ -40,6 +39,25 @@ def results_folder(file: StudyFile, beside: Path, given: Path | None) -> Path:
     if file.results is None or _URL in file.results:
         return _LOCAL
     return beside / file.results
+
+
+def shared_folder(file: StudyFile, beside: Path, given: Path | None) -> Path:
+    """The folder of results that the jobs of a study share: as :func:`results_folder`.
+
+    Raises InputError for a URL, also for that of the study file where no folder is ``given``.
+    """
+    where = f"--results {url}" if (url := _given_url(given)) is not None else None
+    if given is None and file.results is not None and _URL in file.results:
+        where = f"results = {file.results!r} of the study file"
+    if where is not None:
+        raise InputError(f"--cell: {where} is a store, and jobs share a folder; give it: --results FOLDER")
+    return results_folder(file, beside, given)
+
+
+def _given_url(given: Path | None) -> str | None:
+    """The URL that was given as a folder."""
+    url = None if given is None else _PATH_OF_URL.match(str(given))
+    return None if url is None else f"{url[1]}://{url[2]}"
 
 
 def store_of(file: StudyFile, layout: StudyLayout) -> StudyStore | None:

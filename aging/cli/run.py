@@ -136,7 +136,7 @@ def _cell(options: argparse.Namespace) -> ExitCode:
     if not identity:
         raise AgingError("--cell: its study has no id; give --study ID, the same for all jobs of the study")
     out = console()
-    done = run_cell(options.file, options.cell, identity, options.results or _RESULTS, out)
+    done = run_cell(options.file, options.cell, identity, options.results, out)
     return ExitCode.DONE if done.run is None else show_run(done.run, out)
 
 

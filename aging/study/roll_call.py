@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from aging.core.errors import AgingError
@@ -21,9 +21,13 @@ class RollCall:
 
 
 async def roll_call(fleet: Fleet, table: HostsTable) -> RollCall:
-    """Ask every living host for its facts. Raises HostLostError without a cluster."""
+    """Ask every living host for its facts, but one that the cluster holds for another study: that one measures.
+
+    Of a host that is held only what the cluster knows is compared. Raises HostLostError without a cluster.
+    """
     nodes = {one.host: one for one in await fleet.nodes() if one.alive}
-    whys = await asyncio.gather(*(_why_not(fleet, one, table) for one in nodes.values()))
+    held = {one.host for one in await fleet.reservations()}
+    whys = await asyncio.gather(*(_why_not(fleet, one, table, held) for one in nodes.values()))
     found = dict(zip(nodes, whys, strict=True))
     return RollCall(
         sorted(host for host, why in found.items() if why is None),
@@ -31,8 +35,8 @@ async def roll_call(fleet: Fleet, table: HostsTable) -> RollCall:
     )
 
 
-async def _why_not(fleet: Fleet, node: Node, table: HostsTable) -> str | None:
-    if (why := fits(node, None, table)) is not None:  # without asking it
+async def _why_not(fleet: Fleet, node: Node, table: HostsTable, held: Collection[str]) -> str | None:
+    if (why := fits(node, None, table)) is not None or node.host in held:  # without asking it
         return why
     try:
         return fits(node, await fleet.facts(node, table.scratch), table)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from glob import escape
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import pytest
 
 from aging.app.directories import Analyzed, Question, Selected, each, selected, several, worst
 from aging.core.errors import ExitCode
+from aging.findings.indicator_analysis import Mapper, on_all_cores
 from tests.builders import ended
 from tests.conftest import Aging
 
@@ -84,6 +87,31 @@ def test_a_bad_directory_stops_no_other(results: Path) -> None:
     assert str(results / "empty") in str(bad.why)
     assert good.findings is not None
     assert (results / "one" / "findings.json").is_file()
+
+
+class Resolving:
+    """Analyses by workers, each of which has its directory by the absolute path."""
+
+    def each(self, directories: Sequence[Path], analyze: Callable[[Path, Mapper], Analyzed]) -> Iterator[Analyzed]:
+        for one in directories:
+            yield analyze(one.resolve(), on_all_cores)
+
+
+def test_a_damaged_campaign_of_a_pattern_is_as_bad_on_a_cluster(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    analysis = pytest.importorskip("aging.cluster.analysis")
+
+    @contextmanager
+    def connected(_: str) -> Iterator[Resolving]:
+        yield Resolving()
+
+    monkeypatch.setattr(analysis, "connected", connected)
+    monkeypatch.chdir(results)
+    (results / "one" / "manifest.json").write_text("[]")
+    chosen = selected(["**"])
+    outcomes = list(each(chosen.directories, Question(), "auto"))
+    assert [one.directory for one in outcomes] == chosen.directories
+    assert [one.code for one in outcomes] == [ExitCode.BAD_INPUT, ExitCode.DONE]
+    assert worst(outcomes, chosen) == ExitCode.INCONCLUSIVE
 
 
 def test_a_line_for_each_and_the_exit_code(results: Path, cli: Aging) -> None:

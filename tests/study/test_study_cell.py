@@ -15,6 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from aging.app.study_report import read_study
+from aging.report.study.accounting import headline
+from aging.report.study.folder import account_of
 from aging.runner.catalogue import Catalogue
 from aging.store.journal import read_journal
 from aging.store.lock import Lock
@@ -193,6 +196,16 @@ class TestCell:
         assert named in done.stderr
         assert contents(root(tmp_path)) == before
 
+    def test_the_results_of_the_study_file(self, cli: Aging, study: Callable[..., Path], tmp_path: Path) -> None:
+        file = study()
+        file.write_text('results = "out"\n' + STUDY)
+        (made(file, tmp_path).root.parent.parent).rename(file.parent / "out")
+        plan = json.loads((file.parent / "out" / "s" / "7" / "study.json").read_text())
+        for number in 1, 2:
+            (file.parent / "out" / "s" / "7" / "cells" / plan["cells"][0]["name"] / f"a0{number}").mkdir(parents=True)
+        assert cli("run", file, "--cell", "0", "--study", "7").returncode == 3
+        assert not (tmp_path / "results").exists()
+
     def test_a_campaign_file(self, cli: Aging, study: Callable[..., Path], tmp_path: Path) -> None:
         done = cli("run", study().with_name("small.toml"), "--cell", "0", "--study", "7")
         assert done.returncode == 2
@@ -252,6 +265,17 @@ class TestStudyOfACluster:
         assert (done.returncode, "--cell" in done.stderr) == (2, True)
         assert {path: one for path, one in contents(layout.root).items() if path.name != "lock"} == before
 
+    def test_jobs_have_left_nothing_to_resume(self, cli: Aging, layout: StudyLayout) -> None:
+        for cell in read_plan(layout).cells:
+            self.record(
+                layout,
+                events.AttemptPlaced(cell=cell.name, number=1, host="h"),
+                events.AttemptSeen(cell=cell.name, number=1, state="completed"),
+                events.AttemptCollected(cell=cell.name, number=1, files=1, size=1, whole=True),
+            )
+        done = cli("resume", layout.root)
+        assert (done.returncode, "nothing is left to do" in done.stdout) == (0, True)
+
     def test_a_collected_copy_is_not_continued(self, cli: Aging, layout: StudyLayout) -> None:
         name = read_plan(layout).cells[0].name
         self.record(layout, events.StudyStarted(pid=1, cluster="c:6379"))
@@ -267,13 +291,25 @@ class TestStudyOfACluster:
         self.record(layout, events.AttemptPlaced(cell=name, number=1, host="h"), seen)
         (layout.cells / name).mkdir()
 
-        def status() -> str:
-            cells = json.loads(cli("status", layout.root, "--json").stdout)["cells"]
-            return str(next(one["status"] for one in cells if one["cell"] == name))
+        def status() -> tuple[str, str]:
+            shown = json.loads(cli("status", layout.root, "--json").stdout)
+            return shown["state"], next(one["status"] for one in shown["cells"] if one["cell"] == name)
+
+        def found() -> str:
+            return next(one.status for one in read_study(layout.root).findings.cells if one.cell == name)
+
+        def reported() -> tuple[str, str]:
+            account = read_study(layout.root).account
+            return account.state, next(row.status for row in account.rows if row.cell == name)
 
         with contextlib.closing(Lock.take(layout.cells / name, "runner")):
-            assert status() == "running"
-        assert status() == "abandoned"
+            assert status() == reported() == ("running", "running")
+            assert found() == "running"
+            assert "running: cells are jobs" in headline(account_of(layout, read_plan(layout)))
+            listed = cli("status", "--results", layout.root.parent.parent)
+            assert ": study, running" in listed.stdout
+        assert status() == reported() == ("abandoned", "abandoned")
+        assert found() == "unfinished"
 
 
 class TestJobs:

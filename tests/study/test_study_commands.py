@@ -13,10 +13,10 @@ import pytest
 from rich.console import Console
 
 from aging.app.study import StudyRun, resume_study, run_study, stop_study, study_of
-from aging.app.study_store import results_folder
+from aging.app.study_store import results_folder, shared_folder
 from aging.core.errors import AgingError, ExitCode, InconclusiveError, InputError
 from aging.study import driver
-from aging.study.fleet import AttemptKey, HostFacts, Node, Reservation
+from aging.study.fleet import AttemptKey, Held, HostFacts, Node, Reservation
 from aging.study.plan_file import read_plan
 from aging.study.roll_call import roll_call
 from aging.study.schema import HostsTable
@@ -90,6 +90,20 @@ class TestCampaignFile:
         called = asyncio.run(roll_call(fleet, HostsTable()))
         assert called.fitting == ["b"]
         assert called.refused["a"] == "facts is refused"
+
+    def test_a_host_that_another_study_holds_is_not_asked(self) -> None:
+        asked: list[str] = []
+
+        class Taken(ThreeHosts):
+            async def reservations(self) -> Sequence[Held]:
+                return [Held(AttemptKey("other", "v01-r01", 1), host, True, 8, 0) for host in "ac"]
+
+            async def facts(self, node: Node, scratch: str) -> HostFacts:
+                asked.append(node.host)
+                return await super().facts(node, scratch)
+
+        called = asyncio.run(roll_call(Taken(), HostsTable()))
+        assert (asked, called.fitting, [*called.refused]) == (["b"], ["a", "b"], ["c"])
 
 
 def started(folder: Path, fleet: ThreeHosts, out: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> StudyRun:
@@ -186,3 +200,15 @@ def test_a_url_is_no_folder_of_results(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="s3://bucket/folder"):
         results_folder(study.file, tmp_path, Path("s3://bucket/folder"))
     assert results_folder(study.file, tmp_path, Path("a/b:c")) == Path("a/b:c")
+
+
+def test_a_url_is_no_folder_that_jobs_share(tmp_path: Path) -> None:
+    file = write_campaign(tmp_path, 18001, 18002, duration="4s", warmup="1s")
+    study = study_of(file, 1).file
+    stored = study.model_copy(update={"results": "s3://bucket/folder"})
+    for one, given in (study, Path("s3://bucket/folder")), (stored, None):
+        with pytest.raises(InputError, match=r"s3://bucket/folder.*--results FOLDER"):
+            shared_folder(one, tmp_path, given)
+    assert shared_folder(stored, tmp_path, Path("shared")) == Path("shared")
+    assert shared_folder(study.model_copy(update={"results": "out"}), tmp_path, None) == tmp_path / "out"
+    assert shared_folder(study, tmp_path, None) == Path("results")

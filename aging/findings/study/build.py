@@ -22,6 +22,7 @@ from aging.findings.study.types import SCHEMA, CellOutcome, StudyFinding, StudyF
 from aging.findings.types import Findings
 from aging.stats import hierarchical_fdr
 from aging.study.cells import Cell
+from aging.study.jobs import with_jobs
 from aging.study.layout import StudyLayout
 from aging.study.ledger import read_ledger
 from aging.study.plan_file import read_plan
@@ -39,7 +40,7 @@ def analyze_study(root: Path, failed: Mapping[str, str] | None = None) -> StudyF
     """
     layout = StudyLayout(root)
     plan = read_plan(layout)
-    state = fold(read_ledger(layout.ledger))
+    state = with_jobs(layout, fold(read_ledger(layout.ledger)))
     found: dict[str, Findings] = {}
     unread = dict(failed or {})
     for name, cell in state.cells.items():

@@ -109,10 +109,12 @@ class Accounting:
     def state(self) -> str:
         """Its outcome; ``running``; else, where no process runs it, ``abandoned`` while a cell has no result.
 
-        One whose cells are jobs (``--cell``) has no process and no outcome of its own.
+        One whose cells are jobs (``--cell``) has no process and no outcome of its own: it runs while one of them does.
         """
         if self.outcome is not None or self.runner is not None:
             return self.outcome or "running"
+        if self.started is None and any(row.status in ("running", "starting") for row in self.rows):
+            return "running"
         return "abandoned" if self.missing else "completed"
 
     @property
@@ -306,6 +308,8 @@ def headline(account: Accounting) -> str:
         phase = "no process runs it; aging resume continues it"
         if account.started is None:  # no process has ever run the whole
             phase = "cells are jobs (--cell)" if any(row.attempts for row in account.rows) else "not begun"
+    elif phase == "running" and account.started is None:
+        phase = "running: cells are jobs (--cell)"
     elif account.stopping:
         phase = "stopping: every cell drains, is sealed and collected"
     elapsed = "" if account.elapsed is None else f" · {readable_duration(account.elapsed)} elapsed"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from aging.core.errors import ResultsError
 from aging.core.format import utc
 from aging.report.study.accounting import Accounting, accounting
 from aging.store.lock import owner_of
-from aging.study.fleet import AttemptState
+from aging.study.jobs import with_jobs
 from aging.study.layout import StudyLayout
 from aging.study.ledger import read_ledger
 from aging.study.plan_file import StudyPlan, read_plan
@@ -28,21 +28,8 @@ def account_of(layout: StudyLayout, plan: StudyPlan) -> Accounting:
     """Every cell of a study accounted for, now. Raises ResultsError."""
     owner = owner_of(layout.root)
     runner = owner.pid if owner is not None and owner.role == "study" else None
-    state = _with_jobs(layout, state_of(layout))
+    state = with_jobs(layout, state_of(layout))
     return accounting(plan.file.name, plan.cells, state, time.time(), runner, hosts=plan.file.hosts)
-
-
-def _with_jobs(layout: StudyLayout, state: StudyState) -> StudyState:
-    """With the attempts of jobs that run, or that were killed and could not record it; their folders are shared."""
-    if not state.of_jobs:
-        return state
-    cells = dict(state.cells)
-    for name, cell in state.cells.items():
-        last = cell.attempts[-1] if cell.attempts else None
-        if last is not None and last.state in ("absent", "running"):
-            now: AttemptState = "abandoned" if owner_of(layout.cells / name) is None else "running"
-            cells[name] = replace(cell, attempts=(*cell.attempts[:-1], replace(last, state=now)))
-    return replace(state, cells=cells)
 
 
 def study_of_copy(directory: Path) -> Path | None:
