@@ -48,16 +48,26 @@ class KeyPath:
     def overlaps(self, other: KeyPath) -> bool:
         """Whether a level of one replaces that of the other, or a part of it."""
         return any(
-            (*mine, *self.keys)[: len(theirs) + len(other.keys)] == (*theirs, *other.keys)[: len(mine) + len(self.keys)]
-            for mine in self._before()
-            for theirs in other._before()
+            all(ours == others for ours, others in zip(mine, theirs, strict=False))
+            for mine in self._steps()
+            for theirs in other._steps()
         )
+
+    def _steps(self) -> Sequence[Sequence[str | int]]:
+        """The ways from the top of the file to the key; ``class[chat]`` is a step into the list and one to a table."""
+        ways = [(*before, *self.keys) for before in self._before()]
+        return [[part for step in way for part in _parts(step)] for way in ways]
 
     def _before(self) -> Sequence[tuple[str | int, ...]]:
         """The ways from the top of the file to the tables that ``keys`` begin in."""
         if self.of_load:
             return [("load",)]
         return [("deployment", place) for place in self.places] or [()]
+
+
+def _parts(step: str | int) -> Sequence[str | int]:
+    key, bracket, name = str(step).partition("[")
+    return (key, bracket + name) if bracket else (step,)
 
 
 def _inner(table: Any, step: str | int) -> Any:
@@ -67,7 +77,10 @@ def _inner(table: Any, step: str | int) -> Any:
     match = _STEP.fullmatch(step)
     if match is None or match["name"] is None:
         return table.setdefault(step, {})
-    return next(one for one in table.get(match["key"], ()) if one.get("name") == match["name"])
+    named = next((one for one in table.get(match["key"], ()) if one.get("name") == match["name"]), None)
+    if named is None:
+        raise TypeError(f"no table {step}")
+    return named
 
 
 def key_path(raw: Raw, known: Mapping[str, type[BaseModel]], path: str, where: str) -> KeyPath | Mistake | None:

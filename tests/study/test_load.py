@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from aging.campaign.key_paths import KeyPath
 from aging.campaign.load import STUDY_KEYS, parse_campaign
 from aging.campaign.schema import Campaign
 from aging.core.errors import CampaignError, Mistake
@@ -419,3 +420,19 @@ def test_a_mistyped_store(write: Write) -> None:
 @pytest.mark.parametrize("results", ["s3://x/y", "file:///srv/results", "gs://x", "results", "a/b"])
 def test_results_in_a_store_or_a_folder(write: Write, results: str) -> None:
     assert load_study(write(f'{STUDY}results = "{results}"'), KINDS).file.results == results
+
+
+def test_a_list_of_tables_and_a_key_of_one_of_them_overlap(write: Write) -> None:
+    lists, one = '"load.class" = [[{ name = "chat" }]]', '"load.class[batch].priority" = [1, 2]'
+    for first, second in ((lists, one), (one, lists)):
+        found = wrong(write(f"{STUDY}[matrix]\n{first}\n{second}", CLASSES))
+        where = f"matrix.{second.partition(' =')[0]}"
+        assert found[where].code == "conflict"
+        assert first.partition(" =")[0] in found[where].what
+
+
+def test_a_table_that_a_level_removed_is_a_type_error() -> None:
+    with pytest.raises(TypeError):
+        KeyPath("load.class[chat].priority", ("load", "class[chat]", "priority"), False).put(
+            {"load": {"class": [{"name": "batch"}]}}, 1
+        )
