@@ -23,6 +23,7 @@ _PATH = re.compile(
 _IDENTITY = ("name", "kind", "port", "slot")
 _STEP = re.compile(r"(?P<key>[A-Za-z_][\w-]*)(?:\[(?P<name>[^\[\]]+)\])?")
 _IDENTIFIES = ("schema", "name")
+_DESIGN = ("factors", "design")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +118,13 @@ def _first_mistake(raw: Raw, steps: Sequence[str], where: str) -> Mistake | None
     first, _ = _step(steps[0])
     keys = [field.alias or name for name, field in Campaign.model_fields.items()]
     if first not in keys:
-        close = suggestion(first, [key for key in keys if key not in _IDENTIFIES])
+        close = suggestion(first, [key for key in keys if key not in (*_IDENTIFIES, *_DESIGN)])
         return Mistake(where, f"the campaign file has no key {first!r}; {close}", MistakeCode.UNKNOWN_KEY)
     if first in _IDENTIFIES:
         return Mistake(where, "identifies the campaign and cannot be varied; vary another key", MistakeCode.CONFLICT)
+    if first in _DESIGN:
+        what = "varies keys itself and cannot be varied; list the levels of those keys here instead"
+        return Mistake(where, what, MistakeCode.CONFLICT)
     if steps[0] == "deployment":
         names = [one.get("name") for one in deployment_tables(raw)]
         if len(steps) == 1:

@@ -210,6 +210,8 @@ def test_a_mistake_of_a_combination_names_it(write: Write) -> None:
         ('[matrix]\n"load.class[chat].priority" = [1]', 'matrix."load.class[chat].priority"', "unknown-name"),
         ('[matrix]\nname = ["x"]', 'matrix."name"', "conflict"),
         ("[matrix]\ndeployment = [1]", 'matrix."deployment"', "conflict"),
+        ('[matrix]\nfactors = [{ "load.arrivals.rate" = [1.0, 2.0] }]', 'matrix."factors"', "conflict"),
+        ('[matrix]\n"design.centre_points" = [0, 3]', 'matrix."design.centre_points"', "conflict"),
         ('[matrix]\n"a b" = [1]', 'matrix."a b"', "invalid-value"),
         (f'[matrix]\n{CACHE} = [1]\n"deployment.cache_ram_mib" = [2]', 'matrix."deployment.cache_ram_mib"', "conflict"),
         ('[matrix]\n"analysis.q" = [0.1]\nanalysis = [{ q = 0.2 }]', 'matrix."analysis"', "conflict"),
@@ -436,3 +438,19 @@ def test_a_table_that_a_level_removed_is_a_type_error() -> None:
         KeyPath("load.class[chat].priority", ("load", "class[chat]", "priority"), False).put(
             {"load": {"class": [{"name": "batch"}]}}, 1
         )
+
+
+@pytest.mark.parametrize(
+    ("factor", "key", "level"),
+    [
+        ("deployment.cache_ram_mib", "deployment[b].cache_ram_mib", "64"),
+        ("deployment[b].cache_ram_mib", "deployment.cache_ram_mib", "64"),
+        ("load.arrivals.rate", "load.arrivals", '{ kind = "poisson", rate = 1.0 }'),
+    ],
+)
+def test_a_factor_sets_no_part_of_what_the_matrix_sets(write: Write, factor: str, key: str, level: str) -> None:
+    campaign = f'{GOOD}\n[factors]\n"{factor}" = [1, 2]\n'
+    found = wrong(write(f'{STUDY}[matrix]\n"{key}" = [{level}]', campaign))
+    assert list(found) == [f'matrix."{key}"']
+    assert f'factors."{factor}"' in found[f'matrix."{key}"'].what
+    load_study(write(f'{STUDY}[matrix]\n"load.timeout" = ["5s"]', campaign), KINDS)
