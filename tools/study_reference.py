@@ -57,13 +57,13 @@ Each key is a key path of the campaign file, in quotes, and its value the list o
 | `"deployment[NAME].packages"`, `"deployment[NAME].env.OMP_NUM_THREADS"` | a key of one deployment |
 | `"deployment.cache_ram_mib"` | the key of every deployment whose kind has it |
 | `"load.arrivals.rate"`, `"load.class[NAME].arrivals.rate"` | a key of the load, or of one class of it |
-| `"sampling.process"`, `"duration"`, `"seed"`, `"analysis.q"` | any other key of the file, but `schema` and `name` |
+| `"sampling.process"`, `"duration"`, `"seed"`, `"analysis.q"` | any other, but `schema`, `name`, `factors`, `design` |
 | `"model"`, `"load.arrivals"` | a whole table, with tables as levels: keys that vary together |
 
 A key that there is not is a mistake that names the nearest. Two key paths of which one sets a part of the other are
 one, too. The study has every combination of the levels. Without `[matrix]` all cells run the campaign file as it is.
-What differs within one host belongs into [`[factors]`](campaign.md#factors) of the campaign file; a key cannot be in
-both.
+What differs within one host belongs into [`[factors]`](campaign.md#factors) of the campaign file; neither a key nor a
+part of it can be in both, and `factors` and `design` have no levels themselves.
 
 A combination is named by the words of its levels where they are short and differ, such as `cache_ram_mib-0`, else
 `v01`, `v02`, …; its cells add their replicate: `cache_ram_mib-0-r01`.

@@ -23,6 +23,7 @@ _PATH = re.compile(
 _IDENTITY = ("name", "kind", "port", "slot")
 _STEP = re.compile(r"(?P<key>[A-Za-z_][\w-]*)(?:\[(?P<name>[^\[\]]+)\])?")
 _IDENTIFIES = ("schema", "name")
+_DESIGN = ("factors", "design")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +49,26 @@ class KeyPath:
     def overlaps(self, other: KeyPath) -> bool:
         """Whether a level of one replaces that of the other, or a part of it."""
         return any(
-            (*mine, *self.keys)[: len(theirs) + len(other.keys)] == (*theirs, *other.keys)[: len(mine) + len(self.keys)]
-            for mine in self._before()
-            for theirs in other._before()
+            all(ours == others for ours, others in zip(mine, theirs, strict=False))
+            for mine in self._steps()
+            for theirs in other._steps()
         )
+
+    def _steps(self) -> Sequence[Sequence[str | int]]:
+        """The ways from the top of the file to the key; ``class[chat]`` is a step into the list and one to a table."""
+        ways = [(*before, *self.keys) for before in self._before()]
+        return [[part for step in way for part in _parts(step)] for way in ways]
 
     def _before(self) -> Sequence[tuple[str | int, ...]]:
         """The ways from the top of the file to the tables that ``keys`` begin in."""
         if self.of_load:
             return [("load",)]
         return [("deployment", place) for place in self.places] or [()]
+
+
+def _parts(step: str | int) -> Sequence[str | int]:
+    key, bracket, name = str(step).partition("[")
+    return (key, bracket + name) if bracket else (step,)
 
 
 def _inner(table: Any, step: str | int) -> Any:
@@ -67,7 +78,10 @@ def _inner(table: Any, step: str | int) -> Any:
     match = _STEP.fullmatch(step)
     if match is None or match["name"] is None:
         return table.setdefault(step, {})
-    return next(one for one in table.get(match["key"], ()) if one.get("name") == match["name"])
+    named = next((one for one in table.get(match["key"], ()) if one.get("name") == match["name"]), None)
+    if named is None:
+        raise TypeError(f"no table {step}")
+    return named
 
 
 def key_path(raw: Raw, known: Mapping[str, type[BaseModel]], path: str, where: str) -> KeyPath | Mistake | None:
@@ -104,10 +118,13 @@ def _first_mistake(raw: Raw, steps: Sequence[str], where: str) -> Mistake | None
     first, _ = _step(steps[0])
     keys = [field.alias or name for name, field in Campaign.model_fields.items()]
     if first not in keys:
-        close = suggestion(first, [key for key in keys if key not in _IDENTIFIES])
+        close = suggestion(first, [key for key in keys if key not in (*_IDENTIFIES, *_DESIGN)])
         return Mistake(where, f"the campaign file has no key {first!r}; {close}", MistakeCode.UNKNOWN_KEY)
     if first in _IDENTIFIES:
         return Mistake(where, "identifies the campaign and cannot be varied; vary another key", MistakeCode.CONFLICT)
+    if first in _DESIGN:
+        what = "varies keys itself and cannot be varied; list the levels of those keys here instead"
+        return Mistake(where, what, MistakeCode.CONFLICT)
     if steps[0] == "deployment":
         names = [one.get("name") for one in deployment_tables(raw)]
         if len(steps) == 1:

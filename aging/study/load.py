@@ -16,7 +16,7 @@ from typing import Any
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from aging.campaign.errors import sound_part, suggestion, validate_table
-from aging.campaign.key_paths import KeyPath, any_key_path
+from aging.campaign.key_paths import KeyPath, any_key_path, key_path
 from aging.campaign.load import CampaignText, Kinds, campaign_of, check_kind, of_a_study, read_campaign
 from aging.campaign.schema import Campaign, DeploymentOptions
 from aging.core.errors import CampaignError, Mistake, MistakeCode
@@ -225,19 +225,24 @@ def _paths(
     """
     found: dict[KeyPath, Sequence[Any]] = {}
     faulty: list[KeyPath] = []
-    factors = raw.get("factors")
+    written = raw.get("factors")
+    factors = {one: key_path(raw, kinds.deployments, one, "") for one in (written if isinstance(written, dict) else ())}
     for path, levels in matrix.items():
         where = f'matrix."{path}"'
         before = len(mistakes)
         at = any_key_path(raw, kinds.deployments, path, where)
         if isinstance(at, Mistake):
             mistakes.append(at)
-        if isinstance(factors, dict) and path in factors:
-            what = "is a factor of the campaign file, too; keep one of them"
-            mistakes.append(Mistake(where, what, MistakeCode.CONFLICT))
-        for other in found:
-            if isinstance(at, KeyPath) and at.overlaps(other):
-                what = f'sets what matrix."{other.path}" sets; keep one of them, with whole tables as its levels'
+        for factor, other in factors.items():
+            if factor == path:
+                what = "is a factor of the campaign file, too; keep one of them"
+                mistakes.append(Mistake(where, what, MistakeCode.CONFLICT))
+            elif isinstance(at, KeyPath) and isinstance(other, KeyPath) and at.overlaps(other):
+                what = f'sets what factors."{factor}" of the campaign file sets; keep one of them'
+                mistakes.append(Mistake(where, what, MistakeCode.CONFLICT))
+        for earlier in found:
+            if isinstance(at, KeyPath) and at.overlaps(earlier):
+                what = f'sets what matrix."{earlier.path}" sets; keep one of them, with whole tables as its levels'
                 mistakes.append(Mistake(where, what, MistakeCode.CONFLICT))
         if not isinstance(at, KeyPath):
             continue

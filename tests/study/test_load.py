@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from aging.campaign.key_paths import KeyPath
 from aging.campaign.load import STUDY_KEYS, parse_campaign
 from aging.campaign.schema import Campaign
 from aging.core.errors import CampaignError, Mistake
@@ -209,6 +210,8 @@ def test_a_mistake_of_a_combination_names_it(write: Write) -> None:
         ('[matrix]\n"load.class[chat].priority" = [1]', 'matrix."load.class[chat].priority"', "unknown-name"),
         ('[matrix]\nname = ["x"]', 'matrix."name"', "conflict"),
         ("[matrix]\ndeployment = [1]", 'matrix."deployment"', "conflict"),
+        ('[matrix]\nfactors = [{ "load.arrivals.rate" = [1.0, 2.0] }]', 'matrix."factors"', "conflict"),
+        ('[matrix]\n"design.centre_points" = [0, 3]', 'matrix."design.centre_points"', "conflict"),
         ('[matrix]\n"a b" = [1]', 'matrix."a b"', "invalid-value"),
         (f'[matrix]\n{CACHE} = [1]\n"deployment.cache_ram_mib" = [2]', 'matrix."deployment.cache_ram_mib"', "conflict"),
         ('[matrix]\n"analysis.q" = [0.1]\nanalysis = [{ q = 0.2 }]', 'matrix."analysis"', "conflict"),
@@ -419,3 +422,35 @@ def test_a_mistyped_store(write: Write) -> None:
 @pytest.mark.parametrize("results", ["s3://x/y", "file:///srv/results", "gs://x", "results", "a/b"])
 def test_results_in_a_store_or_a_folder(write: Write, results: str) -> None:
     assert load_study(write(f'{STUDY}results = "{results}"'), KINDS).file.results == results
+
+
+def test_a_list_of_tables_and_a_key_of_one_of_them_overlap(write: Write) -> None:
+    lists, one = '"load.class" = [[{ name = "chat" }]]', '"load.class[batch].priority" = [1, 2]'
+    for first, second in ((lists, one), (one, lists)):
+        found = wrong(write(f"{STUDY}[matrix]\n{first}\n{second}", CLASSES))
+        where = f"matrix.{second.partition(' =')[0]}"
+        assert found[where].code == "conflict"
+        assert first.partition(" =")[0] in found[where].what
+
+
+def test_a_table_that_a_level_removed_is_a_type_error() -> None:
+    with pytest.raises(TypeError):
+        KeyPath("load.class[chat].priority", ("load", "class[chat]", "priority"), False).put(
+            {"load": {"class": [{"name": "batch"}]}}, 1
+        )
+
+
+@pytest.mark.parametrize(
+    ("factor", "key", "level"),
+    [
+        ("deployment.cache_ram_mib", "deployment[b].cache_ram_mib", "64"),
+        ("deployment[b].cache_ram_mib", "deployment.cache_ram_mib", "64"),
+        ("load.arrivals.rate", "load.arrivals", '{ kind = "poisson", rate = 1.0 }'),
+    ],
+)
+def test_a_factor_sets_no_part_of_what_the_matrix_sets(write: Write, factor: str, key: str, level: str) -> None:
+    campaign = f'{GOOD}\n[factors]\n"{factor}" = [1, 2]\n'
+    found = wrong(write(f'{STUDY}[matrix]\n"{key}" = [{level}]', campaign))
+    assert list(found) == [f'matrix."{key}"']
+    assert f'factors."{factor}"' in found[f'matrix."{key}"'].what
+    load_study(write(f'{STUDY}[matrix]\n"load.timeout" = ["5s"]', campaign), KINDS)
