@@ -154,6 +154,24 @@ class TestOtherRates:
         one = self.made(("requests", "requests", "seconds", "requests"))
         assert {rate.rate for rate in one.rates} == {"per_request", "current_per_hour"}
 
+    def test_cell_whose_replicas_follow_different_axes_has_no_common_rate(self) -> None:
+        made = Made(replicates=4)
+        for number, rate in enumerate(RATES[:4], 1):
+            cell = with_work(finding(rate), 50.0)
+            if number == 3:
+                cell = replace(cell, growth_axis=None, current_per_unit=None, current_ci_per_unit=None)
+            made.counted(f"v1-r{number:02d}", f"h{number}", findings(cell))
+        assert {rate.rate for rate in only(made.analyzed()).rates} == {"per_request", "current_per_hour"}
+
+    def test_cell_without_a_current_rate_does_not_hide_the_others(self) -> None:
+        made = Made(replicates=4)
+        for number, rate in enumerate(RATES[:4], 1):
+            cell = finding(rate) if number == 3 else with_work(finding(rate), 50.0)
+            made.counted(f"v1-r{number:02d}", f"h{number}", findings(cell))
+        by_work = only(made.analyzed()).rate("current_per_request")
+        assert by_work is not None
+        assert by_work.used == 3
+
     def test_cells_without_requests(self) -> None:
         assert not only(one_variant().analyzed()).rates
 

@@ -56,6 +56,11 @@ class Measured:
         """Whether its verdict counts: a broken run decides nothing."""
         return self.estimate.reason != "cell_broken"
 
+    @property
+    def grows(self) -> bool:
+        """Whether it has a growth that follows something."""
+        return self.axis is not None or "current_per_hour" in self.rates
+
 
 @dataclass(frozen=True, slots=True)
 class Group:
@@ -84,12 +89,13 @@ def rated_cells(measured: Sequence[Measured], name: RateName | None = None) -> l
     """The cells that have a rate, by default the slope per hour.
 
     A current rate per request or token only where the growth follows that in all cells of a variant: what it follows
-    was chosen by the data of a cell, and a mean over the cells that chose alike would be of those alone.
+    was chosen by the data of a cell, and a mean over the cells that chose alike would be of those alone. A cell with
+    a current rate and no axis has replicas that follow different ones.
     """
     if name is None:
         return [(one, one.rated) for one in measured if one.rated is not None]
     axis = _AXES.get(name)
-    mixed = {one.variant for one in measured if axis is not None and one.axis not in (None, axis)}
+    mixed = {one.variant for one in measured if axis is not None and one.axis != axis and one.grows}
     return [(one, one.rates[name]) for one in measured if name in one.rates and one.variant not in mixed]
 
 
