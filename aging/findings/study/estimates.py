@@ -10,12 +10,14 @@ from scipy.special import stdtrit
 
 from aging.findings.study.types import CellEstimate, RateName
 from aging.findings.types import Finding, Findings
-from aging.stats.host_effects import Observation
+from aging.stats.host_effects import MeanRate, Observation
 from aging.study.cells import Cell
 
 _Z975 = 1.96
 _FINEST = 0.1
 _AXES: Mapping[RateName, str] = {"current_per_request": "requests", "current_per_token": "tokens"}
+CURRENT: frozenset[RateName] = frozenset({"current_per_hour", *_AXES})
+"""Rates after the warm-up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,17 @@ def observations(cells: Sequence[tuple[Measured, Rated]]) -> list[Observation]:
         Observation(one.variant, one.estimate.host, rated.value, max(rated.error, _FINEST * least))
         for one, rated in cells
     ]
+
+
+def mean_limits(cells: Sequence[tuple[Measured, Rated]], mean: MeanRate, name: RateName | None) -> tuple[float, float]:
+    """The limits of the cells' mean; those of a rate after the warm-up are no closer than the mean of the cells' own.
+
+    A cell's limits allow for what is left of its warm-up. This is common to all cells: no number of hosts averages it.
+    """
+    if name not in CURRENT:
+        return mean.low, mean.high
+    low, high = np.dot(mean.weights, [rated.ci for _, rated in cells])
+    return min(mean.low, float(low)), max(mean.high, float(high))
 
 
 def _measured(one: CountedCell, finding: Finding, broken: bool) -> Measured:
