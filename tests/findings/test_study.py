@@ -17,7 +17,7 @@ from aging.findings.findings_file import write_findings
 from aging.findings.study.file import read_study_findings, write_study_findings
 from aging.findings.study.pooled import over_cells
 from aging.findings.study.types import StudyFinding, StudyFindings
-from aging.findings.types import Problem, ReplicaEstimate, Verdict
+from aging.findings.types import Finding, Problem, ReplicaEstimate, Verdict
 from aging.runner.catalogue import Catalogue
 from aging.stats.host_effects import Observation, mean_over_hosts
 from aging.study.layout import StudyLayout
@@ -153,6 +153,68 @@ class TestOtherRates:
     def test_growth_that_follows_another_axis_in_one_cell_has_no_common_rate(self) -> None:
         one = self.made(("requests", "requests", "seconds", "requests"))
         assert {rate.rate for rate in one.rates} == {"per_request", "current_per_hour"}
+
+    def test_cell_whose_replicas_follow_different_axes_has_no_common_rate(self) -> None:
+        made = Made(replicates=4)
+        for number, rate in enumerate(RATES[:4], 1):
+            cell = with_work(finding(rate), 50.0)
+            if number == 3:
+                cell = replace(cell, growth_axis=None, current_per_unit=None, current_ci_per_unit=None)
+            made.counted(f"v1-r{number:02d}", f"h{number}", findings(cell))
+        assert {rate.rate for rate in only(made.analyzed()).rates} == {"per_request", "current_per_hour"}
+
+    def test_cell_without_a_current_rate_does_not_hide_the_others(self) -> None:
+        made = Made(replicates=4)
+        for number, rate in enumerate(RATES[:4], 1):
+            cell = finding(rate) if number == 3 else with_work(finding(rate), 50.0)
+            made.counted(f"v1-r{number:02d}", f"h{number}", findings(cell))
+        by_work = only(made.analyzed()).rate("current_per_request")
+        assert by_work is not None
+        assert by_work.used == 3
+
+    def left_of_a_warm_up(self, rate: float, axis: str = "requests") -> Finding:
+        """The growth after the warm-up is ``rate`` an hour, with limits that hold 0 by an allowance on one side."""
+        now, ci = rate, (0.0, rate * 1.1)
+        cell = with_work(finding(rate, error=0.01 * rate), 50.0, axis)
+        by_work = now / 50, (ci[0] / 50, ci[1] / 50)
+        return replace(cell, current_ci_per_hour=ci, current_per_unit=by_work[0], current_ci_per_unit=by_work[1])
+
+    def test_what_is_left_of_a_warm_up_is_not_averaged_away(self) -> None:
+        made = Made(replicates=8)
+        for number in range(1, 9):
+            made.counted(f"v1-r{number:02d}", f"h{number}", findings(self.left_of_a_warm_up(1.0)))
+        one = only(made.analyzed())
+        for name, times in (("current_per_hour", 1.0), ("current_per_request", 1 / 50)):
+            now = next(rate for rate in one.rates if rate.rate == name)
+            assert now.estimate == pytest.approx(times)
+            assert now.ci[0] == pytest.approx(0, abs=1e-9)
+            assert now.ci[1] >= 1.1 * times - 1e-9
+            assert now.new_host is not None
+            assert now.new_host[0] <= now.ci[0] < now.ci[1] <= now.new_host[1]
+        by_work = one.rate("per_request")
+        assert by_work is not None
+        assert by_work.ci[0] > 0.9 / 50
+
+    @pytest.mark.parametrize("hosts", ["the same", "others"])
+    def test_rates_after_the_warm_up_are_not_tested_against_each_other(self, hosts: str) -> None:
+        made = Made(replicates=8, levels=({"load.arrivals.rate": 1.0}, {"load.arrivals.rate": 3.0}))
+        for number in range(1, 9):
+            for variant, rate in ((1, 1.0), (2, 1.5)):
+                host = f"h{number}" if hosts == "the same" else f"h{variant}{number}"
+                made.counted(f"v{variant}-r{number:02d}", host, findings(self.left_of_a_warm_up(rate)))
+        (one,) = made.analyzed().differences
+        rates = {rate.rate: rate for rate in one.rates}
+        now = rates["current_per_hour"]
+        assert (now.p, now.q, rates["current_per_request"].p, rates["current_per_request"].q) == (None,) * 4
+        assert now.ci is not None
+        low, high = now.ci
+        assert low is not None
+        assert high is not None
+        assert now.estimate == pytest.approx(0.5)
+        assert low <= -1.1
+        assert high >= 1.65
+        assert rates["per_request"].q is not None
+        assert rates["per_request"].q < 0.01
 
     def test_cells_without_requests(self) -> None:
         assert not only(one_variant().analyzed()).rates

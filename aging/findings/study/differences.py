@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, get_args
 
-from aging.findings.study.estimates import Group, observations, rated_cells
+from aging.findings.study.estimates import CURRENT, Group, Measured, Rated, mean_limits, observations, rated_cells
 from aging.findings.study.types import RateDifference, RateName, VariantDifference
 from aging.stats import hierarchical_fdr
 from aging.stats.difference.uncertain import Uncertain, of_limits, pooled
@@ -106,10 +106,11 @@ def _pairs(cells: Sequence[Cell]) -> Iterator[_Pair]:
 
 def _compared(pair: _Pair, group: Group, rate: RateName | None) -> _Compared | None:
     """None where one of both has no rate with noise."""
-    first, second = (
-        observations(rated_cells([one for one in group.of(variant) if one.voting], rate))
+    cells = [
+        rated_cells([one for one in group.of(variant) if one.voting], rate)
         for variant in (pair.baseline.variant, pair.other.variant)
-    )
+    ]
+    first, second = map(observations, cells)
     if not first or not second:
         return None
     mine, theirs = ({one.host for one in ones} for ones in (first, second))
@@ -129,7 +130,21 @@ def _compared(pair: _Pair, group: Group, rate: RateName | None) -> _Compared | N
     if found is None:
         apart = _over_hosts(second).value - _over_hosts(first).value
         return _Compared(apart, None, None, paired, tuple(notes))
-    return _Compared(found.value, (_finite(found.low), _finite(found.high)), found.p, paired, tuple(notes))
+    if rate in CURRENT:
+        compared = [[one for one in ones if not paired or one[0].estimate.host in shared] for ones in cells]
+        found = _with_allowances(found, compared, rate)
+    limits = _finite(found.low), _finite(found.high)
+    return _Compared(found.value, limits, None if rate in CURRENT else found.p, paired, tuple(notes))
+
+
+def _with_allowances(
+    found: Difference, compared: Sequence[Sequence[tuple[Measured, Rated]]], rate: RateName | None
+) -> Difference:
+    """The limits no closer than those of both means, whose allowances for what is left of a warm-up may not cancel."""
+    (low, high), (other_low, other_high) = (
+        mean_limits(ones, mean_over_hosts(observations(ones)), rate) for ones in compared
+    )
+    return replace(found, low=min(found.low, other_low - high), high=max(found.high, other_high - low))
 
 
 def _on(seen: Sequence[Observation], host: str) -> Uncertain:

@@ -10,12 +10,14 @@ from scipy.special import stdtrit
 
 from aging.findings.study.types import CellEstimate, RateName
 from aging.findings.types import Finding, Findings
-from aging.stats.host_effects import Observation
+from aging.stats.host_effects import MeanRate, Observation
 from aging.study.cells import Cell
 
 _Z975 = 1.96
 _FINEST = 0.1
 _AXES: Mapping[RateName, str] = {"current_per_request": "requests", "current_per_token": "tokens"}
+CURRENT: frozenset[RateName] = frozenset({"current_per_hour", *_AXES})
+"""Rates after the warm-up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,11 @@ class Measured:
         """Whether its verdict counts: a broken run decides nothing."""
         return self.estimate.reason != "cell_broken"
 
+    @property
+    def grows(self) -> bool:
+        """Whether it has a growth that follows something."""
+        return self.axis is not None or "current_per_hour" in self.rates
+
 
 @dataclass(frozen=True, slots=True)
 class Group:
@@ -84,12 +91,13 @@ def rated_cells(measured: Sequence[Measured], name: RateName | None = None) -> l
     """The cells that have a rate, by default the slope per hour.
 
     A current rate per request or token only where the growth follows that in all cells of a variant: what it follows
-    was chosen by the data of a cell, and a mean over the cells that chose alike would be of those alone.
+    was chosen by the data of a cell, and a mean over the cells that chose alike would be of those alone. A cell with
+    a current rate and no axis has replicas that follow different ones.
     """
     if name is None:
         return [(one, one.rated) for one in measured if one.rated is not None]
     axis = _AXES.get(name)
-    mixed = {one.variant for one in measured if axis is not None and one.axis not in (None, axis)}
+    mixed = {one.variant for one in measured if axis is not None and one.axis != axis and one.grows}
     return [(one, one.rates[name]) for one in measured if name in one.rates and one.variant not in mixed]
 
 
@@ -105,6 +113,17 @@ def observations(cells: Sequence[tuple[Measured, Rated]]) -> list[Observation]:
         Observation(one.variant, one.estimate.host, rated.value, max(rated.error, _FINEST * least))
         for one, rated in cells
     ]
+
+
+def mean_limits(cells: Sequence[tuple[Measured, Rated]], mean: MeanRate, name: RateName | None) -> tuple[float, float]:
+    """The limits of the cells' mean; those of a rate after the warm-up are no closer than the mean of the cells' own.
+
+    A cell's limits allow for what is left of its warm-up. This is common to all cells: no number of hosts averages it.
+    """
+    if name not in CURRENT:
+        return mean.low, mean.high
+    low, high = np.dot(mean.weights, [rated.ci for _, rated in cells])
+    return min(mean.low, float(low)), max(mean.high, float(high))
 
 
 def _measured(one: CountedCell, finding: Finding, broken: bool) -> Measured:

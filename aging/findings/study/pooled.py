@@ -11,7 +11,7 @@ from typing import Any, get_args
 import numpy as np
 from scipy.special import ndtri
 
-from aging.findings.study.estimates import Group, Measured, observations, rated_cells
+from aging.findings.study.estimates import Group, Measured, mean_limits, observations, rated_cells
 from aging.findings.study.types import CellRate, RateName, StudyFinding, StudyRate
 from aging.findings.types import Verdict
 from aging.findings.verdict import Decision, of_finding, of_replicas
@@ -123,13 +123,14 @@ def _other_rate(voting: Sequence[Measured], name: RateName) -> StudyRate | None:
     if not seen:
         return None
     mean = mean_over_hosts(seen)
+    low, high = mean_limits(cells, mean, name)
     return StudyRate(
         rate=name,
         used=len(seen),
         hosts=mean.hosts,
         estimate=mean.rate,
-        ci=(mean.low, mean.high),
-        new_host=mean.new_host,
+        ci=(low, high),
+        new_host=None if mean.new_host is None else (min(low, mean.new_host[0]), max(high, mean.new_host[1])),
         by_cell=[
             CellRate(one.estimate.cell, one.estimate.host, rated.value, rated.ci, weight)
             for (one, rated), weight in zip(cells, mean.weights, strict=True)

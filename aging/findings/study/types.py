@@ -56,7 +56,9 @@ class StudyRate:
 
     ``rate``: ``per_request`` and ``per_token`` are the slope by the work done, ``current_per_hour`` is the rate after
     the warm-up, and ``current_per_request`` or ``current_per_token`` the same by what the growth follows in every
-    cell. The unit is the indicator's per hour, request or token. The other keys are those of :class:`StudyFinding`.
+    cell. The unit is the indicator's per hour, request or token. The other keys are those of :class:`StudyFinding`;
+    ``ci`` and ``new_host`` of a rate after the warm-up are no closer than the weighted mean of the cells' own limits,
+    which allow for what is left of a warm-up.
     """
 
     rate: RateName
@@ -167,7 +169,8 @@ class DifferingFact:
 class RateDifference:
     """How another rate than the slope per hour changes from one level to another; as :class:`VariantDifference`.
 
-    ``q`` is p after false-discovery control over the study's comparisons of this rate.
+    ``q`` is p after false-discovery control over the study's comparisons of this rate. Rates after the warm-up are not
+    tested: their p and q are None, and their limits are no closer than those of both means.
     """
 
     rate: RateName

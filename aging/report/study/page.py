@@ -183,9 +183,10 @@ def _facts(record: StudyRecord) -> Iterator[tuple[str, str]]:
 
 
 def _shared_notes(record: StudyRecord) -> Sequence[str]:
-    """The notes of several decisions, which are said once for all of them."""
-    counts = Counter(note for one in wording.decisions(record.findings) for note in set(one.finding.notes))
-    return [note for note, count in counts.items() if count > 1]
+    """The notes that every one of several decisions has, which are said once for all of them."""
+    decided = wording.decisions(record.findings)
+    counts = Counter(note for one in decided for note in dict.fromkeys(one.finding.notes))
+    return [note for note, count in counts.items() if count == len(decided) > 1]
 
 
 def _decisions(record: StudyRecord) -> Iterator[ShownDecision]:

@@ -78,12 +78,24 @@ class TestPage:
         assert len(reports) == 7
         assert all((tmp_path / unquote(link)).is_file() for link in reports)
 
-    def test_what_several_rows_share_is_said_once(self, record: StudyRecord, tmp_path: Path) -> None:
+    def test_what_all_rows_share_is_said_once(self, record: StudyRecord, tmp_path: Path) -> None:
         assert len(wording.decisions(record.findings)) > 1
         own = [replace(one, notes=["Of all.", f"Of {one.variant}."]) for one in record.findings.findings]
         text = page(replace(record, findings=replace(record.findings, findings=own)), tmp_path)
         assert text.count("Of all.") == 1
         assert all(text.count(f"Of {one.variant}.") == 1 for one in wording.decisions(record.findings))
+
+    def test_what_some_rows_share_stays_with_each(self, record: StudyRecord, tmp_path: Path) -> None:
+        decided = wording.decisions(record.findings)
+        third = [replace(one, variant="v3") for one in record.findings.findings if one.variant == decided[0].variant]
+        own = [
+            replace(one, notes=[] if one.variant == "v3" else ["Of some."])
+            for one in [*record.findings.findings, *third]
+        ]
+        found = replace(record, findings=replace(record.findings, findings=own))
+        assert len(wording.decisions(found.findings)) == len(decided) + 1
+        text = page(found, tmp_path)
+        assert text.count("Of some.") == len(decided)
 
     def test_a_host_that_does_not_fit_is_not_counted_as_one_that_may_measure(
         self, record: StudyRecord, tmp_path: Path
