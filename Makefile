@@ -15,7 +15,7 @@ quickstart: $(VENV)/.installed
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest $(BESIDE)
 
-# What `make test` leaves out and CI runs: more cases of what it shows, and ten times the examples of its properties.
+# What `make test` leaves out and CI runs: more cases of what it shows, and five times the examples of its properties.
 test-thorough: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest $(BESIDE) -m "(thorough or hypothesis) and not (slow or gpu or browser or ray)"
 

@@ -31,7 +31,7 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
 settings.register_profile("quick", derandomize=True, deadline=None, database=None, max_examples=20)
-settings.register_profile("thorough", derandomize=True, deadline=None, database=None, max_examples=200)
+settings.register_profile("thorough", derandomize=True, deadline=None, database=None, max_examples=100)
 
 # What is started here inherits them: under `nohup`, or in the background of a script, they would be ignored.
 signal.signal(signal.SIGINT, signal.default_int_handler)
