@@ -27,9 +27,11 @@ MEANINGS: Mapping[ExitCode, tuple[str, str]] = {
         "the message names file, key and what would be right",
     ),
     ExitCode.INCONCLUSIVE: (
-        "the data cannot tell, no server of `aging run` started, what was watched died, or a watchdog "
-        "halted the campaign",
-        "[the gate](troubleshooting.md#the-gate): what would decide; after a halt `aging resume DIR`",
+        "the data cannot tell, no server of `aging run` started, what was watched died, a watchdog halted the "
+        "campaign, a cell of a study has no result or may still run after `aging stop`, or the ledger of a study was "
+        "lost while it was written",
+        "[the gate](troubleshooting.md#the-gate): what would decide; after a halt, or for a cell without a result, "
+        "`aging resume DIR`; a cell that may still run: `aging stop DIR` again; a lost ledger: restore it",
     ),
     ExitCode.SERVER_FAILED: (
         "a server under the gate did not start, died or answered only errors (`aging check`)",

@@ -102,22 +102,25 @@ these copies, and not if one of them was changed: that would put two experiments
 `aging run STUDY.toml --cell N --study ID` runs the cell N, counted from 0, on this host and without Ray. The jobs
 share the folder of results: the first one makes `results/NAME/ID/`, and each runs its cell in
 `cells/<cell>/a01/` there. ID is the same for all jobs of the study; under Slurm it is `$SLURM_ARRAY_JOB_ID` by
-default. On Kubernetes N is `$JOB_COMPLETION_INDEX`.
+default. On Kubernetes N is `$JOB_COMPLETION_INDEX`. The folder is that of `--results`, or of `results` in the study
+file; a URL is refused, as jobs share a folder.
 
 A job that is run again
 
 - exits 0 at once where its cell has a result,
-- continues the last attempt, as `aging resume` does, where it was interrupted, halted or killed on a host of this name,
+- continues the last attempt, as `aging resume` does, where it was interrupted, halted or killed on a host of this
+  name,
 - begins the next attempt (`a02`) otherwise, at most `attempts` of the study file; then it exits 3,
 - exits 2 where another job runs the cell now, or where ID was made for another study file: one with another value of
   any key, another campaign of a cell, or other input files.
 
 A job that is refused (exit 2) writes nothing. `aging status results/NAME/ID` shows every cell: it runs as long as its
-job holds `cells/<cell>/lock`.
+job holds `cells/<cell>/lock`, and the study is `running` as long as one of them does.
 
 Jobs and a cluster do not mix. `--cell` is refused (exit 2) in the folder of a study that was begun on a cluster:
 continue it with `aging resume DIR`. `aging resume` and `aging stop` are refused in a folder whose cells are jobs, and
-name those that run. A collected copy `cells/<cell>/a01` of a study on a cluster is not continued by itself, either.
+name those that run; where every cell has a result, `aging resume` says so and exits 0. A collected copy
+`cells/<cell>/a01` of a study on a cluster is not continued by itself, either.
 
 All jobs write one `ledger.jsonl`, in turn, under a lock (`flock`) of the file; the shared file system must have
 locks, as NFS does by default. A process whose ledger is removed, replaced or cut while it runs ends with a sentence

@@ -41,6 +41,7 @@ from aging.study.state import Attempt, StudyState
 from aging.study.state import fold as state_of
 
 _COUNTS = ("completed", "decided")
+_STOP = "to stop it, cancel its job"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +78,12 @@ def run_cell(file: Path, number: int, identity: str, results: Path | None, conso
     text = CampaignText(cell.campaign, f"{file.name}, cell {cell.name}")
     while True:
         if (owner := owner_of(layout.cells / cell.name)) is not None:
-            raise LockedError(layout.cells / cell.name, owner)
+            raise LockedError(layout.cells / cell.name, owner, _STOP)
         step = _step(layout, study, cell)
         with contextlib.chdir(file.absolute().parent):
             prepared = prepare_campaign(text, layout.cells, {}, console) if step.what == "begin" else None
         folder = _folder(layout, study, cell)
-        with contextlib.closing(Lock.take(folder, "runner")):
+        with contextlib.closing(_taken(folder)):
             if _step(layout, study, cell) != step:  # another job was here since
                 continue
             if step.what == "done":
@@ -95,6 +96,14 @@ def run_cell(file: Path, number: int, identity: str, results: Path | None, conso
                     with contextlib.chdir(file.absolute().parent):
                         run = run_prepared(prepared, text, folder, console, directory=step.directory)
             return CellRun(cell, step.directory, run)
+
+
+def _taken(folder: Path) -> Lock:
+    """The lock of a cell's folder, which is no result directory. Raises LockedError where another job was faster."""
+    try:
+        return Lock.take(folder, "runner")
+    except LockedError as error:
+        raise LockedError(folder, error.owner, _STOP) from None
 
 
 def _study(file: Path) -> Study:

@@ -62,14 +62,16 @@ class Owner:
 
 
 class LockedError(AgingError):
-    """A result directory that another process owns."""
+    """A result directory that another process owns.
 
-    def __init__(self, directory: Path, owner: Owner | None) -> None:
+    ``stop`` says how to stop a process that runs it, by default with ``aging stop``.
+    """
+
+    def __init__(self, directory: Path, owner: Owner | None, stop: str | None = None) -> None:
         self.owner = owner
         state = "is locked by another process" if owner is None else str(owner)
-        hint = (
-            f"; to stop it: aging stop {directory}" if owner is not None and owner.role in ("runner", "study") else ""
-        )
+        stop = stop or f"to stop it: aging stop {directory}"
+        hint = f"; {stop}" if owner is not None and owner.role in ("runner", "study") else ""
         super().__init__(f"{directory}: {state}{hint}")
 
 

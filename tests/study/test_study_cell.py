@@ -15,12 +15,13 @@ from pathlib import Path
 
 import pytest
 
+from aging.app.study_cell import _taken
 from aging.app.study_report import read_study
 from aging.report.study.accounting import headline
 from aging.report.study.folder import account_of
 from aging.runner.catalogue import Catalogue
 from aging.store.journal import read_journal
-from aging.store.lock import Lock
+from aging.store.lock import Lock, LockedError
 from aging.study import events
 from aging.study.fleet import AttemptState
 from aging.study.layout import StudyLayout
@@ -248,6 +249,15 @@ class TestStudyOfACluster:
     def test_a_head_runs_it(self, cli: Aging, layout: StudyLayout, tmp_path: Path) -> None:
         with contextlib.closing(Lock.take(layout.root, "study")):
             assert str(os.getpid()) in self.cell(cli, tmp_path)
+
+    def test_another_job_runs_the_cell(self, cli: Aging, layout: StudyLayout, tmp_path: Path) -> None:
+        folder = layout.cells / read_plan(layout).cells[0].name
+        folder.mkdir()
+        with contextlib.closing(Lock.take(folder, "runner")):
+            said = self.cell(cli, tmp_path)
+            assert (str(os.getpid()) in said, "cancel its job" in said, "aging stop" in said) == (True, True, False)
+            with pytest.raises(LockedError, match="cancel its job"):
+                _taken(folder)
 
     def test_begun_on_a_cluster(self, cli: Aging, layout: StudyLayout, tmp_path: Path) -> None:
         self.record(layout, events.StudyStarted(pid=1, cluster="c:6379"))

@@ -164,16 +164,6 @@ def accounting(  # noqa: PLR0913 - what a study is, when and by whom it is looke
     )
 
 
-def lost_attempts(cells: Sequence[Cell], state: StudyState) -> Iterator[tuple[Cell, Attempt]]:
-    """The attempts that do not count and will not, in the order of the plan."""
-    for cell in cells:
-        known = state.cells.get(cell.name, CellState(cell.name))
-        for attempt in known.attempts:
-            over = attempt.lost is not None or attempt.state in _ENDED or known.result is not None
-            if over and attempt is not known.result:
-                yield cell, attempt
-
-
 def span(seconds: float) -> str:
     """``41 min``: a length of time in one unit, rounded."""
     if seconds < 90:

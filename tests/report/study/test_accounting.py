@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from aging.report.study.accounting import Accounting, accounting, lost_attempts
+from aging.report.study.accounting import Accounting, accounting
 from aging.report.study.terminal import as_json, lines, table, turns
 from aging.study.cells import Cell
 from aging.study.state import Attempt, CellState, HostState, StudyState
@@ -136,15 +136,6 @@ class TestAccounting:
         row = account.rows[0]
         assert (row.status, row.host, row.attempt, row.attempts) == ("running", "d", 2, 2)
         assert "disk lost" in row.why
-
-    def test_lost_attempts(self) -> None:
-        first = Attempt(1, "c", 0.0, "running", lost="disk lost")
-        second = Attempt(2, "d", 1.0, "completed", collected=True)
-        third = Attempt(1, "e", 0.0, "running")
-        state = StudyState(
-            cells={"v01-r01": _with("v01-r01", first, second, counts=2), "v01-r02": _with("v01-r02", third)}
-        )
-        assert [(cell.name, one.number) for cell, one in lost_attempts(_cells(2), state)] == [("v01-r01", 1)]
 
 
 class TestTerminal:
