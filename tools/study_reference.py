@@ -61,7 +61,9 @@ Each key is a key path of the campaign file, in quotes, and its value the list o
 | `"model"`, `"load.arrivals"` | a whole table, with tables as levels: keys that vary together |
 
 A key that there is not is a mistake that names the nearest. Two key paths of which one sets a part of the other are
-one, too. The study has every combination of the levels. Without `[matrix]` all cells run the campaign file as it is.
+one, too, and so are two combinations that give the same campaign: a level without effect, as where each deployment
+has a `rate` of its own. The study has every combination of the levels. Without `[matrix]` all cells run the campaign
+file as it is.
 What differs within one host belongs into [`[factors]`](campaign.md#factors) of the campaign file; neither a key nor a
 part of it can be in both, and `factors` and `design` have no levels themselves.
 

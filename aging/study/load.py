@@ -24,6 +24,7 @@ from aging.load.schedule.input_files import found_from, input_paths, read_inputs
 from aging.study.host.folder import checked_files
 from aging.study.level_text import UnwritableLevelsError, with_levels
 from aging.study.matrix import listed_levels, matrix_mistakes
+from aging.study.same_campaigns import same_campaigns
 from aging.study.schema import HostsTable, StudyFile
 
 ALIKE = ("driver", "gpu", "cpu", "kernel", "python", "packages")
@@ -102,7 +103,10 @@ def load_study(path: Path, kinds: Kinds) -> Study:
     variants: Sequence[Variant] = ()
     if template is not None:
         valid = _variants(template, levels, kinds, mistakes)
+        before = len(mistakes)
         variants = [_with_inputs(variant, path.parent, files, mistakes) for variant in valid]
+        if len(mistakes) == before:
+            mistakes += same_campaigns([(variant.levels, variant.campaign) for variant in variants])
     mistakes += _results_mistakes(raw.get("results"))
     if replicates is not None and hosts.has("exclusive", "apart"):
         mistakes += _port_mistakes(hosts.table, replicates, variants)

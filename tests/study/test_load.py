@@ -156,8 +156,8 @@ def test_without_a_matrix_the_campaign_is_as_it_was_given(write: Write) -> None:
         ('"load.timeout" = ["10s", "20s"]', ["10s-r01", "20s-r01"]),
         (f"{CACHE} = [0, 64]", ["cache_ram_mib-0-r01", "cache_ram_mib-64-r01"]),
         ('"deployment[b].packages" = [["llama==1.2"], ["llama==1.3"]]', ["llama-1.2-r01", "llama-1.3-r01"]),
-        ('"load.timeout" = ["1s 500ms", "1s500ms"]', ["1s-500ms-r01", "1s500ms-r01"]),
-        ('"load.timeout" = ["1s 500ms", "1s  500ms"]', ["v01-r01", "v02-r01"]),
+        ('"deployment[b].env.A" = ["1s 500ms", "1s500ms"]', ["1s-500ms-r01", "1s500ms-r01"]),
+        ('"deployment[b].env.A" = ["1s 500ms", "1s  500ms"]', ["v01-r01", "v02-r01"]),
         ('"deployment[b].env" = [{ A = "1" }, { A = "2" }]', ["v01-r01", "v02-r01"]),
     ],
 )
@@ -454,3 +454,39 @@ def test_a_factor_sets_no_part_of_what_the_matrix_sets(write: Write, factor: str
     assert list(found) == [f'matrix."{key}"']
     assert f'factors."{factor}"' in found[f'matrix."{key}"'].what
     load_study(write(f'{STUDY}[matrix]\n"load.timeout" = ["5s"]', campaign), KINDS)
+
+
+RATED = GOOD.replace("[[deployment]]", "[[deployment]]\nrate = 3.0")
+
+
+@pytest.mark.parametrize(
+    ("campaign", "key", "levels", "why"),
+    [
+        (RATED, "load.arrivals", "{ kind = 'poisson', rate = 0.7 }, { kind = 'poisson', rate = 4.1 }", "own `rate`"),
+        (CLASSES, "load.arrivals", "{ kind = 'poisson', rate = 1.0 }, { kind = 'poisson', rate = 4.0 }", "own"),
+        (GOOD + CLASSES.partition("port = 18084")[2], "load.arrivals.rate", "1.0, 4.0", "every class has its own"),
+        (GOOD, "duration", "'3m', '180s'", "what differs has no effect"),
+    ],
+)
+def test_levels_without_effect_are_refused(write: Write, campaign: str, key: str, levels: str, why: str) -> None:
+    found = wrong(write(f'{STUDY}[matrix]\n"{key}" = [{levels}]', campaign))
+    assert [(where, one.code) for where, one in found.items()] == [(f'matrix."{key}"', "conflict")]
+    assert "give the same campaign" in found[f'matrix."{key}"'].what
+    assert why in found[f'matrix."{key}"'].what
+
+
+def test_a_key_without_effect_is_named_once_among_others(write: Write) -> None:
+    matrix = '"load.arrivals" = [{ kind = "poisson", rate = 1.0 }, { kind = "poisson", rate = 4.0 }]\nseed = [1, 2]\n'
+    found = wrong(write(f"{STUDY}[matrix]\n{matrix}", RATED))
+    assert list(found) == ['matrix."load.arrivals"']
+
+
+def test_levels_with_an_effect_on_one_deployment_are_kept(write: Write) -> None:
+    levels = '[{ kind = "poisson", rate = 1.0 }, { kind = "poisson", rate = 4.0 }]'
+    campaign = GOOD.replace("[[deployment]]", "[[deployment]]\nrate = 3.0", 1)
+    assert len(load_study(write(f'{STUDY}[matrix]\n"load.arrivals" = {levels}', campaign), KINDS).variants) == 2
+    levels = '[{ kind = "poisson", rate = 1.0 }, { kind = "constant", rate = 1.0 }]'
+    assert len(load_study(write(f'{STUDY}[matrix]\n"load.arrivals" = {levels}', RATED), KINDS).variants) == 2
+    own = CLASSES.replace("[[deployment]]", "[[deployment]]\nrate = 3.0")
+    study = load_study(write(f'{STUDY}[matrix]\n"load.class[chat].arrivals.rate" = [1.0, 4.0]', own), KINDS)
+    assert len(study.variants) == 2

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import fsum
 from typing import Any
@@ -78,18 +78,19 @@ def classes_of(load: LoadTable, rate: float | None = None) -> tuple[LoadClass, .
             )
         )
         first_written += len(written)
-    return tuple(classes) if rate is None else _at_rate(classes, rate)
+    if rate is None:
+        return tuple(classes)
+    scaled = at_rate([each.arrivals for each in classes], rate)
+    return tuple(replace(each, arrivals=arrivals) for each, arrivals in zip(classes, scaled, strict=True))
+
+
+def at_rate(arrivals: Sequence[Arrivals[Any]], rate: float) -> Sequence[Arrivals[Any]]:
+    """The arrivals of all classes, with ``rate`` requests per second of the open loops; each keeps its share of it."""
+    rates = [each.mean_rate() for each in arrivals]
+    total = fsum(rates)
+    return [each.at_rate(rate * own / total) if own > 0 else each for each, own in zip(arrivals, rates, strict=True)]
 
 
 def _own(own: ClassTable | None, load: LoadTable, key: str) -> Any:
     value = getattr(own, key, None)
     return getattr(load, key) if value is None else value
-
-
-def _at_rate(classes: list[LoadClass], rate: float) -> tuple[LoadClass, ...]:
-    rates = [each.arrivals.mean_rate() for each in classes]
-    total = fsum(rates)
-    return tuple(
-        replace(each, arrivals=each.arrivals.at_rate(rate * own / total)) if own > 0 else each
-        for each, own in zip(classes, rates, strict=True)
-    )
