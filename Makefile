@@ -19,8 +19,8 @@ test: $(VENV)/.installed-dev
 test-thorough: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest $(BESIDE) -m "(thorough or hypothesis) and not (slow or gpu or browser or ray)"
 
-# Also the slow tests and, where there is one, those that need a GPU.
-test-all: $(VENV)/.installed-dev
+# Also the slow tests, those on raylets and, where there is one, those that need a GPU.
+test-all: $(VENV)/.installed-ray
 	$(BIN)/aging env create llama-cpp
 	$(BIN)/python -m pytest -m "slow or browser or not (slow or browser)"
 

@@ -73,7 +73,7 @@ def both_run(folder: Path) -> bool:
     return [one.state for one in attempts] == ["running", "running"]
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_a_killed_head_is_resumed_to_the_end(folder: Path, head: subprocess.Popen[bytes]) -> None:
     wait_for(partial(both_run, folder), "the cells do not run", 60)
     head.send_signal(signal.SIGKILL)
