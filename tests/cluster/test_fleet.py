@@ -94,7 +94,7 @@ class TestNodes:
         async def read() -> dict[str, Node]:
             async with connected(cluster) as fleet:
                 await node_of(fleet, "b")
-                return {node.host: node for node in await fleet.nodes()}
+                return {node.host: node for node in await fleet.nodes() if node.alive}
 
         nodes = asyncio.run(read())
         assert {host: (node.cpus, node.gpus) for host, node in nodes.items()} == {
@@ -137,7 +137,7 @@ class TestReservation:
                 a = await node_of(fleet, "a")
                 assert await fleet.reserve(KEY, a, Reservation(scratch=scratch))
                 (one,) = await other.reservations()
-                assert one == Held(KEY, "a", True, 2.0, 0.0, one.since, scratch, a.address)
+                assert one == Held(KEY, "a", True, 2.0, 0.0, one.since, scratch, a.address, os.getpid())
                 assert one.since is not None
                 assert began <= one.since <= time.time()
                 (bridge, _) = (one for one in psutil.Process().children() if "aging.cluster.bridge" in one.cmdline())
