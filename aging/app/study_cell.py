@@ -244,7 +244,7 @@ def _done(layout: StudyLayout, cell: Cell, step: _Step, console: Console) -> Cel
 
 @dataclass(slots=True)
 class _Told:
-    """What the ledger is told of an attempt. ``begun``: it has changed, so how it ends is recorded, too."""
+    """Records an attempt in the ledger. ``begun``: its begin is recorded, so its end is, too."""
 
     layout: StudyLayout
     cell: Cell

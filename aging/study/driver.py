@@ -147,8 +147,8 @@ class Head:
     async def run(self) -> Outcome:
         """Return at the end of the study. Raises StorageError if the ledger cannot be written, or is gone.
 
-        Raises GoneError if the study's folder is gone or was replaced. Where it raises, hosts without a running
-        attempt are given back first.
+        Raises GoneError if the study's folder is gone or was replaced. Hosts without a running attempt are given
+        back first, but where the cells go on by themselves: after :meth:`abandon`, or without a cluster.
         """
         watching = asyncio.create_task(self._watch())
         watching.add_done_callback(self._failed)

@@ -118,7 +118,7 @@ class TestInterrupted:
 
     @pytest.mark.slow
     def test_twice(self, cluster: LocalCluster, tmp_path: Path) -> None:
-        """The second one ends the process at once; its cells are told, and stopped by another command."""
+        """The second one ends the process at once. It names the cells that go on, and `aging stop` stops them."""
         write_study(tmp_path, cells=1, duration="60s")
         with started(tmp_path, cluster) as study:
             study.until_running(1)

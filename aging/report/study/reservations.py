@@ -30,7 +30,7 @@ def reservation_lines(found: Sequence[Holding], address: str, now: float) -> Ite
 
 
 def reservations_json(found: Sequence[Holding]) -> list[dict[str, Any]]:
-    """Times in epoch seconds. ``state`` is None where the host does not say what became of the attempt."""
+    """Times in epoch seconds. ``state`` is None where the host did not answer."""
     return [
         {
             "study": one.held.key.study,
